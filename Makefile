@@ -1,0 +1,46 @@
+# Everything here sets itself up: python3 (3.11 or later) and make are enough.
+# What is installed goes into .venv, once per change of pyproject.toml.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check golden format clean
+
+DEMO := .venv/.demo-installed
+DEV := .venv/.dev-installed
+BIN := .venv/bin
+
+help: ## show what can be made
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' \
+		| awk -F '|' '{ printf "make %-8s %s\n", $$1, $$2 }'
+
+demo: $(DEMO) ## restructure a legacy database of 34,000 real places, on SQLite
+	@$(BIN)/python examples/demo/run.py
+
+test: $(DEV) ## run all tests, against real servers that they start themselves
+	@scripts/install-mariadb
+	@$(BIN)/python -m pytest -n logical --dist worksteal $(ARGS)
+
+check: $(DEV) ## format, lint, types, floors of the house
+	@$(BIN)/ruff format --check --quiet . || { echo "to do: make format"; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo --no-cache
+
+golden: $(DEV) ## rewrite the golden files; read their diff before committing it
+	@$(BIN)/python -m pytest -n logical --rewrite-golden tests/golden
+
+format: $(DEV) ## format the code and put imports in order
+	@$(BIN)/ruff check --quiet --select I --fix .
+	@$(BIN)/ruff format .
+
+clean: ## remove what was installed and cached
+	@rm -rf .venv .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# What developers have is enough for the demo.
+$(DEMO): pyproject.toml scripts/install
+	@test $(DEV) -nt pyproject.toml || scripts/install demo
+	@touch $@
+
+$(DEV): pyproject.toml scripts/install
+	@scripts/install dev
+	@touch $@

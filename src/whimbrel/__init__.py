@@ -1,0 +1,34 @@
+"""Whimbrel moves data without landing: migrations of schema and data, planned, resumable, proven.
+
+The front door; inside the house modules import each other by the stairs. Names are loaded
+when first used, so that `import whimbrel` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from whimbrel.errors import WhimbrelError
+    from whimbrel.migrations.migration import Migration
+    from whimbrel.migrations.project import Project, open_project
+    from whimbrel.tables import Sql as sql
+
+__version__ = "0.1.0"
+__all__ = ["Migration", "Project", "WhimbrelError", "open_project", "sql"]
+
+_DOORS = {
+    "Migration": ("whimbrel.migrations.migration", "Migration"),
+    "Project": ("whimbrel.migrations.project", "Project"),
+    "WhimbrelError": ("whimbrel.errors", "WhimbrelError"),
+    "open_project": ("whimbrel.migrations.project", "open_project"),
+    "sql": ("whimbrel.tables", "Sql"),
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _DOORS:
+        raise AttributeError(f"module 'whimbrel' has no attribute {name!r}")
+    module, attribute = _DOORS[name]
+    return getattr(importlib.import_module(module), attribute)

@@ -1,0 +1,523 @@
+"""Read whimbrel.toml and the environment: which databases there are, where migrations lie.
+
+What a URL means is the engines' work; here it is text with `${VARIABLES}` in it. They are
+filled in only when that database is used, so that a missing production secret does not stop
+work on the test database. A secret is never shown: `repr` and `masked` hide it.
+
+A variable holds its value plainly. Where it stands for a user name, a password or the value of
+a query parameter it is percent-encoded on its way into the URL, always, so that `p@ss/word`
+needs no care from anyone. Everywhere else (host, database, the whole URL) it goes in verbatim.
+`${NAME:-fallback}` says what to use when the variable is unset or empty; `$${` is a plain `${`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+from urllib.parse import quote, unquote
+
+from whimbrel import errors
+
+FILE_NAME: Final = "whimbrel.toml"
+DEFAULT_DIRECTORY: Final = "migrations"
+URL_VARIABLE: Final = "WHIMBREL_DATABASE_URL"
+
+_TOP_KEYS: Final = ("databases", "default_database", "migrations")
+_DATABASE_KEYS: Final = ("migrations", "sql_dialect", "url")
+_MIGRATIONS_KEYS: Final = ("directory", "sql_dialect")
+
+_ALIAS: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+# `$${` first: it is the only way to write a plain `${`.
+_PLACEHOLDER: Final = re.compile(r"(?P<plain>\$\$(?=\{))|\$\{(?P<inside>[^}]*)(?P<end>\}?)")
+_INSIDE: Final = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<fallback>.*))?", re.DOTALL)
+_USERINFO: Final = re.compile(r"[^:/?#]*://(?P<userinfo>[^/?#]*)@")
+# Stands for a placeholder while the shape of a URL is looked at; TOML text cannot contain it.
+_HOLE: Final = "\ud800"
+
+_HIDDEN: Final = "***"
+_SECRET_WORD: Final = r"pass|pwd|secret|token|credential|api_?key"
+_SECRET_PARAMETER: Final = re.compile(rf"((?:{_SECRET_WORD})[^=\s]*\s*=\s*)(.+)", re.I | re.DOTALL)
+_SCHEME: Final = re.compile(r"[A-Za-z][\w+.-]*://")
+_SECRET_PORT: Final = re.compile(r"([^:/?#]*://[^:/?#\[]+:)(?!\d+(?:[/?#]|$))[^/?#]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placeholder:
+    """A `${NAME}` or `${NAME:-fallback}` in a URL."""
+
+    name: str
+    fallback: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigrationsConfig:
+    """Where migrations lie, and what their raw SQL is written in unless they say so."""
+
+    directory: Path
+    sql_dialect: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class DatabaseConfig:
+    """One database as the configuration names it; its secrets are not filled in yet.
+
+    `name` is None for a URL given directly. A relative file in the URL starts at `folder`.
+    `migrations` and `sql_dialect` are what holds for this database, whoever said it.
+    """
+
+    name: str | None
+    url: str
+    where: str
+    folder: Path
+    migrations: Path
+    sql_dialect: str | None = None
+    has_variables: bool = True
+
+    @property
+    def title(self) -> str:
+        """Return its name, or its URL without the password."""
+        return self.name or masked(self.url)
+
+    def real_url(self, environ: Mapping[str, str] | None = None) -> str:
+        """Return the URL with its variables filled in, or raise MissingSecret."""
+        if not self.has_variables:
+            return self.url
+        values = os.environ if environ is None else environ
+        return _filled(self.url, values, where=self.where)
+
+    def __repr__(self) -> str:
+        return f"<DatabaseConfig {self.name or 'URL'}: {masked(self.url)}>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What whimbrel.toml says, or what holds without one (`file` is None)."""
+
+    root: Path
+    file: Path | None
+    default: str | None
+    databases: Mapping[str, DatabaseConfig]
+    migrations: MigrationsConfig
+
+
+# --- reading --------------------------------------------------------------------------------
+
+
+def load(start: Path | None = None) -> Config:
+    """Read the nearest whimbrel.toml at or above `start`, or do without one."""
+    folder = (start or Path.cwd()).resolve()
+    file = find_file(folder)
+    if file is not None:
+        return read(file)
+    return Config(
+        root=folder,
+        file=None,
+        default=None,
+        databases=MappingProxyType({}),
+        migrations=MigrationsConfig(directory=folder / DEFAULT_DIRECTORY),
+    )
+
+
+def find_file(folder: Path) -> Path | None:
+    """Return the nearest whimbrel.toml at or above a folder."""
+    for candidate in (folder, *folder.parents):
+        if (candidate / FILE_NAME).is_file():
+            return candidate / FILE_NAME
+    return None
+
+
+def read(file: Path) -> Config:
+    """Read one configuration file; raise BadConfig, naming the line, for what is wrong in it."""
+    document = _Document.open(file.resolve())
+    document.only(_TOP_KEYS, ())
+    root = document.file.parent
+
+    document.only(_MIGRATIONS_KEYS, ("migrations",))
+    migrations = MigrationsConfig(
+        directory=root / (document.text(("migrations", "directory")) or DEFAULT_DIRECTORY),
+        sql_dialect=document.text(("migrations", "sql_dialect")),
+    )
+    databases = {
+        name: _database(document, name, migrations) for name in document.table(("databases",))
+    }
+    return Config(
+        root=root,
+        file=document.file,
+        default=_default(document, databases),
+        databases=MappingProxyType(databases),
+        migrations=migrations,
+    )
+
+
+def find_database(
+    config: Config, wanted: str | None = None, *, environ: Mapping[str, str] | None = None
+) -> DatabaseConfig:
+    """Return the database that a name or a URL means; without either, the default one.
+
+    WHIMBREL_DATABASE_URL stands between: it gives way to `wanted` and goes before the default.
+    """
+    values = os.environ if environ is None else environ
+    if wanted is not None:
+        return _named(config, wanted, where="--database")
+    if values.get(URL_VARIABLE):
+        return _named(config, values[URL_VARIABLE], where=URL_VARIABLE)
+    if config.default is not None:
+        return config.databases[config.default]
+
+    file = shown(config.file) if config.file else f"no {FILE_NAME} at or above {config.root}"
+    if not config.databases:
+        raise errors.BadConfig(
+            "no database is named",
+            where=file,
+            remedy=f"name one:  --database URL   or:  export {URL_VARIABLE}=URL\n"
+            f'or write into {FILE_NAME}:  [databases.main]  and under it:  url = "…"',
+        )
+    raise errors.BadConfig(
+        f"there are {len(config.databases)} databases and none is the default",
+        where=file,
+        remedy=f"choose one:  --database {next(iter(config.databases))}   "
+        f"(known: {errors.names(config.databases)})\n"
+        f'or write at the top of {FILE_NAME}:  default_database = "{next(iter(config.databases))}"',
+    )
+
+
+def shown(path: Path) -> str:
+    """Write a path as people paste it: from the current folder when it lies below it."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return str(path)
+
+
+def _named(config: Config, wanted: str, *, where: str) -> DatabaseConfig:
+    if wanted in config.databases:
+        return config.databases[wanted]
+    # A name has no colon in it, and every URL has one.
+    if ":" not in wanted:
+        raise errors.UnknownDatabase(
+            masked(wanted),
+            known=list(config.databases),
+            config=shown(config.file) if config.file else where,
+        )
+    return DatabaseConfig(
+        name=None,
+        url=wanted,
+        where=where,
+        folder=Path.cwd(),
+        migrations=config.migrations.directory,
+        sql_dialect=config.migrations.sql_dialect,
+        # The shell has had its turn already; what is left of `${…}` is meant.
+        has_variables=False,
+    )
+
+
+def _database(document: _Document, name: str, migrations: MigrationsConfig) -> DatabaseConfig:
+    at = ("databases", name)
+    if not _ALIAS.fullmatch(name):
+        raise document.refuse(
+            at,
+            f"{name!r} cannot be the name of a database",
+            remedy="use letters, digits, _ - and .",
+        )
+    document.only(_DATABASE_KEYS, at)
+    url = document.text((*at, "url"))
+    if not url:
+        raise document.refuse(
+            at,
+            f"the database {name!r} has no url",
+            remedy=f'add under [databases.{name}]:  url = "…"',
+        )
+    own_folder = document.text((*at, "migrations"))
+    where = f"{document.where((*at, 'url'))}, [databases.{name}]"
+    _pieces(url, where=where)
+    return DatabaseConfig(
+        name=name,
+        url=url,
+        where=where,
+        folder=document.file.parent,
+        migrations=document.file.parent / own_folder if own_folder else migrations.directory,
+        sql_dialect=document.text((*at, "sql_dialect")) or migrations.sql_dialect,
+    )
+
+
+def _default(document: _Document, databases: Mapping[str, DatabaseConfig]) -> str | None:
+    said = document.text(("default_database",))
+    if said is None:
+        if len(databases) == 1:
+            return next(iter(databases))
+        return "default" if "default" in databases else None
+    if said not in databases:
+        raise document.refuse(
+            ("default_database",),
+            f"default_database is {said!r}, and no database is called so",
+            remedy=_near(said, databases),
+        )
+    return said
+
+
+def _near(key: str, known: Iterable[str]) -> str:
+    names = list(known)
+    close = difflib.get_close_matches(key, names, n=1)
+    return f"did you mean:  {close[0]}" if close else f"known here: {errors.names(names)}"
+
+
+# --- the file, with its lines ---------------------------------------------------------------
+
+_Keys = tuple[str, ...]
+_KINDS: Final = {
+    str: "a text",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    list: "a list",
+    dict: "a table",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Document:
+    """A TOML file, and on which line each of its keys stands."""
+
+    file: Path
+    data: Mapping[str, object]
+    lines: Mapping[_Keys, int]
+
+    @classmethod
+    def open(cls, file: Path) -> _Document:
+        try:
+            # A byte order mark is what some editors write; TOML itself does not know it.
+            text = file.read_bytes().decode("utf-8-sig")
+        except OSError as error:
+            raise errors.BadConfig(
+                f"{FILE_NAME} cannot be read: {error.strerror or error}",
+                where=shown(file),
+                remedy="give yourself the right to read it",
+            ) from error
+        except UnicodeDecodeError as error:
+            line = file.read_bytes()[: error.start].count(b"\n") + 1
+            raise errors.BadConfig(
+                f"{FILE_NAME} is not UTF-8",
+                where=f"{shown(file)}:{line}",
+                remedy="save the file as UTF-8",
+            ) from None
+        text = text.replace("\r\n", "\n")
+        try:
+            data = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            found = re.search(r"line (\d+)", str(error))
+            raise errors.BadConfig(
+                f"{FILE_NAME} is not TOML: {error}",
+                where=shown(file) + (f":{found[1]}" if found else ""),
+                remedy="correct this line",
+            ) from None
+        return cls(file=file, data=data, lines=_key_lines(text))
+
+    def where(self, keys: _Keys) -> str:
+        """Say file and line of a key, or of the nearest thing around it."""
+        for length in range(len(keys), 0, -1):
+            if keys[:length] in self.lines:
+                return f"{shown(self.file)}:{self.lines[keys[:length]]}"
+        return shown(self.file)
+
+    def refuse(self, keys: _Keys, what: str, *, remedy: str) -> errors.BadConfig:
+        return errors.BadConfig(what, where=self.where(keys), remedy=remedy)
+
+    def get(self, keys: _Keys) -> object:
+        value: object = self.data
+        for key in keys:
+            if not isinstance(value, Mapping) or key not in value:
+                return None
+            value = value[key]
+        return value
+
+    def text(self, keys: _Keys) -> str | None:
+        """Return a text, None when the key is absent; refuse anything else."""
+        value = self.get(keys)
+        if value is None or isinstance(value, str):
+            return value
+        raise self._wrong_kind(keys, value, wanted=str)
+
+    def table(self, keys: _Keys) -> Mapping[str, object]:
+        """Return a table, an empty one when the key is absent; refuse anything else."""
+        value = self.get(keys)
+        if value is None:
+            return {}
+        if isinstance(value, Mapping):
+            return value
+        raise self._wrong_kind(keys, value, wanted=dict)
+
+    def only(self, known: Iterable[str], keys: _Keys) -> None:
+        """Refuse a table that has other keys than the known ones."""
+        for key, value in (self.table(keys) if keys else self.data).items():
+            if key in known:
+                continue
+            kind = "section" if isinstance(value, Mapping) else "key"
+            inside = f" in [{'.'.join(keys)}]" if keys else ""
+            raise self.refuse(
+                (*keys, key), f"unknown {kind} {key!r}{inside}", remedy=_near(key, known)
+            )
+
+    def _wrong_kind(self, keys: _Keys, value: object, *, wanted: type) -> errors.BadConfig:
+        # The value itself is not shown: it may be a password in the wrong place.
+        found = _KINDS.get(type(value), f"a {type(value).__name__}")
+        remedy = f'write:  {keys[-1]} = "…"' if wanted is str else f"write:  [{'.'.join(keys)}]"
+        if keys[:-1] == ("databases",):
+            remedy += '  and under it:  url = "…"'
+        return self.refuse(
+            keys, f"{'.'.join(keys)} has to be {_KINDS[wanted]}, not {found}", remedy=remedy
+        )
+
+
+_HEADER_LINE: Final = re.compile(r"\s*(\[.+\])\s*(?:#.*)?")
+_KEY_LINE: Final = re.compile(
+    r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*="""
+)
+_LONG_TEXT: Final = re.compile(r'"""|\'\'\'')
+
+
+def _key_lines(text: str) -> dict[_Keys, int]:
+    """Find the line of each key; `tomllib` does not tell. Keys of inline tables are not found."""
+    found: dict[_Keys, int] = {}
+    header: _Keys = ()
+    in_long_text = False
+    for number, line in enumerate(text.split("\n"), start=1):
+        delimiters = len(_LONG_TEXT.findall(line))
+        if in_long_text:
+            in_long_text = delimiters % 2 == 0
+            continue
+        in_long_text = delimiters % 2 == 1
+        if title := _HEADER_LINE.fullmatch(line):
+            header = _path(title[1])
+            for length in range(1, len(header) + 1):
+                found.setdefault(header[:length], number)
+        elif key := _KEY_LINE.match(line):
+            found.setdefault(header + _path(f"{key[1]} = 0"), number)
+    return found
+
+
+def _path(toml: str) -> _Keys:
+    """Return the keys that one line of TOML leads through."""
+    keys: list[str] = []
+    try:
+        value: object = tomllib.loads(toml)
+    except tomllib.TOMLDecodeError:
+        return ()  # a line inside a long list, which only looks like a header
+    while isinstance(value, dict | list) and value:
+        if isinstance(value, list):
+            value = value[0]
+            continue
+        key, value = next(iter(value.items()))
+        keys.append(key)
+    return tuple(keys)
+
+
+# --- variables ------------------------------------------------------------------------------
+
+
+def _pieces(url: str, *, where: str) -> list[str | Placeholder]:
+    """Cut a URL into plain text and placeholders, or raise BadConfig."""
+    pieces: list[str | Placeholder] = []
+    end = 0
+    for match in _PLACEHOLDER.finditer(url):
+        pieces.append(url[end : match.start()])
+        end = match.end()
+        if match["plain"]:
+            pieces.append("$")
+            continue
+        inside = _INSIDE.fullmatch(match["inside"])
+        if inside is None or not match["end"]:
+            raise errors.BadConfig(
+                "a ${…} in the url is not the name of a variable"
+                if match["end"]
+                else "a ${ in the url has no }",
+                where=where,
+                remedy="write ${NAME} or ${NAME:-fallback}; a plain ${ is written $${",
+            )
+        pieces.append(Placeholder(name=inside["name"], fallback=inside["fallback"]))
+    pieces.append(url[end:])
+    return [piece for piece in pieces if piece != ""]
+
+
+def _filled(url: str, values: Mapping[str, str], *, where: str) -> str:
+    pieces = _pieces(url, where=where)
+    shape = "".join(_HOLE if isinstance(piece, Placeholder) else piece for piece in pieces)
+    found = _USERINFO.match(shape)
+    user_start, user_end = found.span("userinfo") if found else (0, 0)
+    # `${ONE}@host`: with a colon in it, it may be a user name, or user and password together.
+    one_name = ":" not in shape[user_start:user_end]
+
+    parts: list[str] = []
+    position = 0
+    for piece in pieces:
+        if isinstance(piece, str):
+            parts.append(piece)
+            position += len(piece)
+            continue
+        value = _value(piece, values, where=where)
+        in_userinfo = user_start <= position < user_end
+        if in_userinfo and one_name and ":" in value:
+            raise errors.BadConfig(
+                f"{piece.name} holds a ':' where the url has one name",
+                where=where,
+                remedy="give user and password a variable each:  ${DB_USER}:${DB_PASSWORD}@…",
+            )
+        if in_userinfo or _is_query_value(shape, position):
+            value = quote(value, safe="")
+        parts.append(value)
+        position += 1
+    return "".join(parts)
+
+
+def _value(piece: Placeholder, values: Mapping[str, str], *, where: str) -> str:
+    value = values.get(piece.name)
+    if piece.fallback is not None:
+        return value or piece.fallback
+    if value is None:
+        raise errors.MissingSecret(piece.name, where=where)
+    return value
+
+
+def _is_query_value(shape: str, position: int) -> bool:
+    _, mark, query = shape[:position].partition("?")
+    return bool(mark) and "=" in query.rpartition("&")[2]
+
+
+# --- hiding ---------------------------------------------------------------------------------
+
+
+def masked(url: str) -> str:
+    """Return a URL (or what was meant as one) with every password in it replaced by ***.
+
+    It hides too much rather than too little: everything between the first colon after the
+    scheme and the last @, and the rest of a parameter whose name speaks of a secret.
+    """
+    text = str(url)
+    scheme = _SCHEME.match(text)
+    start = scheme.end() if scheme else 0
+    colon, at = text.find(":", start), text.rfind("@")
+    if -1 < colon < at:
+        text = f"{text[: colon + 1]}{_HIDDEN}{text[at:]}"
+    else:
+        # `scheme://app:secret/db`: someone forgot the host.
+        text = _SECRET_PORT.sub(rf"\g<1>{_HIDDEN}", text, count=1)
+    head, mark, query = text.partition("?")
+    if not mark:
+        return _SECRET_PARAMETER.sub(rf"\g<1>{_HIDDEN}", head)
+    return head + mark + "&".join(_masked_parameter(part) for part in query.split("&"))
+
+
+def _masked_parameter(part: str) -> str:
+    if _SECRET_PARAMETER.search(part):
+        return _SECRET_PARAMETER.sub(rf"\g<1>{_HIDDEN}", part)
+    name, equals, _ = part.partition("=")
+    # `pass%77ord=…` is read as `password=…` by whoever opens the connection.
+    if equals and re.search(_SECRET_WORD, unquote(name), re.I):
+        return f"{name}={_HIDDEN}"
+    return part

@@ -1,0 +1,124 @@
+"""What can happen while Whimbrel works, as frozen facts told to listeners.
+
+Listeners draw, write or count; nothing in the library prints. `progress.py` folds these
+events into what all faces show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something happened."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted(Event):
+    """A command begins to work through some migrations."""
+
+    direction: str
+    migrations: tuple[str, ...]
+    database: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigrationStarted(Event):
+    """A migration begins; `steps` is how many its plan had, None where it was undecided."""
+
+    migration: str
+    direction: str
+    steps: int | None
+    resumed_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepStarted(Event):
+    """A step is about to be recorded and done."""
+
+    migration: str
+    position: int
+    step: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementSent(Event):
+    """A statement is about to be sent; the journal says "about to" where that is needed."""
+
+    migration: str
+    position: int
+    sql: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementDone(Event):
+    """The server answered; the journal may not know it yet."""
+
+    migration: str
+    position: int
+    rows: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepDone(Event):
+    """A step is done, and (in a migration that commits by steps) committed with its note."""
+
+    migration: str
+    position: int
+    step: str
+    rows: int | None
+    seconds: float
+    skipped: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRows(Event):
+    """Rows read or written through models since the migration began, in all."""
+
+    migration: str
+    written: int
+    read: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigrationDone(Event):
+    """A migration is applied (or taken back) and its history written."""
+
+    migration: str
+    direction: str
+    seconds: float
+    steps: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigrationStopped(Event):
+    """A migration failed or was interrupted."""
+
+    migration: str
+    direction: str
+    resumable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDone(Event):
+    """All asked migrations are through."""
+
+    direction: str
+    migrations: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting(Event):
+    """Work waits for something; says what."""
+
+    reason: str
+
+
+Listener = Callable[[Event], None]
+
+
+def nobody(event: Event) -> None:
+    """Listen to nothing."""

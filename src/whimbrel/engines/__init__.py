@@ -1,0 +1,1 @@
+"""The only place that knows an engine by its name."""

@@ -1,0 +1,432 @@
+"""The contract every engine fulfils: capabilities, sessions, catalog, DDL, the run lock.
+
+The rest of the house asks these classes and never an engine's name. What is the same on all
+engines is written here once, on SQLAlchemy; the folders beside this file hold what differs.
+"""
+
+from __future__ import annotations
+
+import abc
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+import sqlalchemy as sa
+import sqlalchemy.dialects.mysql
+
+from whimbrel import clock as clocks
+from whimbrel import errors
+from whimbrel import tables as shapes
+
+Row = tuple[object, ...]
+Params = Sequence[object] | Mapping[str, object] | None
+
+# Text without a limit worth naming; the plain type ends at 64 KB on one engine.
+LONG_TEXT = sa.Text().with_variant(sa.dialects.mysql.LONGTEXT(), "mysql", "mariadb")
+
+# How our own tables are made: transactional, every character, compared byte by byte.
+TABLE_OPTIONS: Mapping[str, str] = {
+    f"{name}_{option}": value
+    for name in ("mysql", "mariadb")
+    for option, value in (
+        ("engine", "InnoDB"),
+        ("charset", "utf8mb4"),
+        ("collate", "utf8mb4_bin"),
+    )
+}
+
+# Every table of ours in a user's database begins so; catalogs do not list them.
+OUR_PREFIX = "whimbrel_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What an engine can do. Ask these, never its name."""
+
+    transactional_ddl: bool
+    session_lock: bool
+    concurrent_index: bool = False
+    enforces_foreign_keys_while_rebuilding: bool = True
+    models: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """One SQL text with its reason.
+
+    `alone` marks what cannot run in a transaction. A statement with `must_be` asks a question:
+    its first value has to equal `must_be`, or the run stops with `otherwise`.
+    """
+
+    sql: str
+    reason: str = ""
+    lock: str = ""
+    alone: bool = False
+    must_be: object = None
+    otherwise: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a statement gave: rows of a query, or the number of rows it changed (-1 unknown)."""
+
+    rows: list[Row] | None
+    changed: int
+    last_id: int | None = None
+
+
+class Session:
+    """One open connection with its settings; it owns the transaction."""
+
+    def __init__(
+        self, engine: Engine, connection: sa.Connection, *, url: str, read_only: bool
+    ) -> None:
+        self.engine = engine
+        self.connection = connection
+        self.url = url
+        self.read_only = read_only
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open."""
+        return self.connection.in_transaction()
+
+    def execute(self, sql: str, params: Params = None) -> Result:
+        """Send one statement; `params` are in the driver's own style. None sends it verbatim."""
+        if params is None:
+            cursor = self.connection.execution_options(no_parameters=True).exec_driver_sql(sql)
+        else:
+            bound = dict(params) if isinstance(params, Mapping) else tuple(params)
+            cursor = self.connection.exec_driver_sql(sql, bound)
+        if cursor.returns_rows:
+            rows = [tuple(row) for row in cursor]
+            return Result(rows=rows, changed=cursor.rowcount)
+        return Result(rows=None, changed=cursor.rowcount)
+
+    def fetch(self, sql: str, params: Params = None) -> list[Row]:
+        """Return the rows of a query."""
+        return self.execute(sql, params).rows or []
+
+    def begin(self) -> None:
+        """Open a transaction, unless one is open already."""
+        if not self.connection.in_transaction():
+            self.connection.begin()
+
+    def commit(self) -> None:
+        """Commit what is open."""
+        if self.connection.in_transaction():
+            self.connection.commit()
+
+    def rollback(self) -> None:
+        """Take back what is open."""
+        if self.connection.in_transaction():
+            self.connection.rollback()
+
+    @contextmanager
+    def outside_transaction(self) -> Iterator[None]:
+        """Run the block with every statement committing by itself; no transaction may be open."""
+        if self.connection.in_transaction():
+            raise errors.RefusedError("a transaction is open where none may be")
+        self.connection.execution_options(isolation_level="AUTOCOMMIT")
+        try:
+            yield
+        finally:
+            self.rollback()
+            self.connection.execution_options(
+                isolation_level=self.connection.default_isolation_level or "READ COMMITTED"
+            )
+
+    def close(self) -> None:
+        """End the session; what is not committed is lost."""
+        self.connection.close()
+        self.connection.engine.dispose()
+
+
+class Catalog(abc.ABC):
+    """What the database says that it contains. Tables of ours are never listed."""
+
+    @abc.abstractmethod
+    def tables(self) -> list[str]:
+        """Return the names of the tables, sorted."""
+
+    @abc.abstractmethod
+    def find(self, name: str) -> shapes.Table | None:
+        """Return the table, or None."""
+
+    def table(self, name: str) -> shapes.Table:
+        """Return the table, or raise TableNotFound."""
+        found = self.find(name)
+        if found is None:
+            raise errors.TableNotFound(name, known=self.tables())
+        return found
+
+    @abc.abstractmethod
+    def texts(self) -> dict[str, str]:
+        """Return the text of every object (tables, indexes, views, triggers, …) by its name."""
+
+    def signature(self) -> str:
+        """Return a SHA-256 over `texts`: equal before and after means that nothing changed."""
+        digest = hashlib.sha256()
+        for name, text in sorted(self.texts().items()):
+            digest.update(f"{len(name)}:{name}{len(text)}:{text}".encode())
+        return digest.hexdigest()
+
+
+class Planned(Catalog):
+    """A catalog as it will be after planned steps; it never writes to the database.
+
+    `put` is told what a step makes of a table, `apply` which statements it sends: an engine
+    uses whichever serves it better. `exact` says whether raw SQL that changes the schema is
+    followed too.
+    """
+
+    exact = False
+
+    @abc.abstractmethod
+    def put(self, name: str, table: shapes.Table | None) -> None:
+        """Remember that the table will be so, or (None) that it will not exist."""
+
+    @abc.abstractmethod
+    def apply(self, statements: Sequence[Statement]) -> None:
+        """Remember that these statements will have been sent."""
+
+    @abc.abstractmethod
+    def touched(self) -> frozenset[str]:
+        """Return the names of tables that differ from the real database."""
+
+
+class Overlay(Planned):
+    """Planned tables laid over the real catalog, in memory."""
+
+    def __init__(self, real: Catalog) -> None:
+        self._real = real
+        self._over: dict[str, shapes.Table | None] = {}
+
+    def tables(self) -> list[str]:
+        gone = {name for name, table in self._over.items() if table is None}
+        new = {name for name, table in self._over.items() if table is not None}
+        return sorted((set(self._real.tables()) | new) - gone)
+
+    def find(self, name: str) -> shapes.Table | None:
+        if name in self._over:
+            return self._over[name]
+        return self._real.find(name)
+
+    def texts(self) -> dict[str, str]:
+        return self._real.texts()
+
+    def put(self, name: str, table: shapes.Table | None) -> None:
+        self._over[name] = table
+
+    def apply(self, statements: Sequence[Statement]) -> None:
+        """Statements change nothing here: `put` has been told the same."""
+
+    def touched(self) -> frozenset[str]:
+        return frozenset(self._over)
+
+
+class Ddl(abc.ABC):
+    """How an engine says each verb of a migration, as statements; nothing is sent here.
+
+    Tables come as the catalog found them (or as the plan will have made them), so that what a
+    verb does not mention can be restated.
+    """
+
+    def __init__(self, engine: Engine, catalog: Catalog) -> None:
+        self.engine = engine
+        self.catalog = catalog
+
+    @abc.abstractmethod
+    def found(self, column: shapes.Column, *, table: str) -> shapes.FoundColumn:
+        """Return how the catalog will describe this new column."""
+
+    @abc.abstractmethod
+    def create_table(self, new: shapes.NewTable) -> tuple[Statement, ...]: ...
+
+    @abc.abstractmethod
+    def drop_table(self, table: shapes.Table) -> tuple[Statement, ...]: ...
+
+    @abc.abstractmethod
+    def rename_table(self, table: shapes.Table, to: str) -> tuple[Statement, ...]: ...
+
+    @abc.abstractmethod
+    def add_column(self, table: shapes.Table, column: shapes.Column) -> tuple[Statement, ...]: ...
+
+    @abc.abstractmethod
+    def change_column(
+        self, table: shapes.Table, column: shapes.Column
+    ) -> tuple[Statement, ...]: ...
+
+    @abc.abstractmethod
+    def restore_column(
+        self, table: shapes.Table, column: shapes.FoundColumn
+    ) -> tuple[Statement, ...]:
+        """Change a column back to what the catalog had said of it."""
+
+    @abc.abstractmethod
+    def rename_column(self, table: shapes.Table, old: str, new: str) -> tuple[Statement, ...]: ...
+
+    @abc.abstractmethod
+    def remove_column(self, table: shapes.Table, column: str) -> tuple[Statement, ...]: ...
+
+    @abc.abstractmethod
+    def create_index(
+        self, table: shapes.Table, index: shapes.Index, *, concurrently: bool = False
+    ) -> tuple[Statement, ...]: ...
+
+    @abc.abstractmethod
+    def remove_index(
+        self, table: shapes.Table, index: shapes.Index, *, concurrently: bool = False
+    ) -> tuple[Statement, ...]: ...
+
+    @abc.abstractmethod
+    def add_foreign_key(
+        self, table: shapes.Table, key: shapes.ForeignKey
+    ) -> tuple[Statement, ...]: ...
+
+    @abc.abstractmethod
+    def add_check(self, table: shapes.Table, check: shapes.Check) -> tuple[Statement, ...]: ...
+
+    @abc.abstractmethod
+    def add_unique(self, table: shapes.Table, unique: shapes.Unique) -> tuple[Statement, ...]: ...
+
+    @abc.abstractmethod
+    def remove_constraint(
+        self,
+        table: shapes.Table,
+        constraint: shapes.ForeignKey | shapes.Check | shapes.Unique,
+    ) -> tuple[Statement, ...]: ...
+
+    def lossy_values(self, table: shapes.Table, column: shapes.Column) -> str | None:
+        """Return a query for values that would not survive change_column, or None if none can.
+
+        The query gives the key (or the value) and the value as text, for rows whose value
+        would come back different after the change.
+        """
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Who runs: written beside the lock, shown to whoever comes second."""
+
+    run: str
+    who: str
+    host: str
+    pid: int
+    command: str
+    started_at: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.command}, by {self.who}@{self.host} (pid {self.pid}), started {self.started_at}"
+        )
+
+
+class RunLock(abc.ABC):
+    """One runner per database."""
+
+    @abc.abstractmethod
+    def acquire(self, holder: Holder) -> None:
+        """Take the lock at once, or raise LockHeld naming who has it."""
+
+    @abc.abstractmethod
+    def check(self) -> None:
+        """Raise LockLost unless we still hold it; called inside the transaction, before commit."""
+
+    @abc.abstractmethod
+    def release(self) -> None:
+        """Give the lock back."""
+
+
+class Connect(Protocol):
+    """Open the driver's connection (used by tests to stand in between)."""
+
+    def __call__(self, url: sa.URL, *, read_only: bool) -> sa.Engine: ...
+
+
+class Engine(abc.ABC):
+    """One engine: its facts, and the factories of everything that is written differently."""
+
+    name: str
+    title: str
+    dialect: str  # sqlglot's name of its SQL
+    can: Capabilities
+    paramstyle: str
+    url_example: str
+
+    @abc.abstractmethod
+    def open(self, url: sa.URL, *, read_only: bool = False) -> Session:
+        """Open a session, or raise DatabaseUnavailable, MissingExtra.
+
+        A read-only session cannot write even if asked to: the engine itself refuses.
+        """
+
+    @abc.abstractmethod
+    def catalog(self, session: Session) -> Catalog:
+        """Return the real catalog of the session's database."""
+
+    @abc.abstractmethod
+    def planned(self, session: Session) -> Planned:
+        """Return a catalog for planning, which starts as the real one."""
+
+    @abc.abstractmethod
+    def ddl(self, catalog: Catalog) -> Ddl:
+        """Return the verbs of this engine, speaking about `catalog`."""
+
+    @abc.abstractmethod
+    def lock(self, session: Session, clock: clocks.Clock) -> RunLock:
+        """Return the lock of the session's database."""
+
+    @abc.abstractmethod
+    def identity(self, session: Session) -> tuple[object, ...]:
+        """Return what the server says we are connected to, equal for equal databases."""
+
+    @abc.abstractmethod
+    def sa_dialect(self) -> sa.Dialect:
+        """Return a dialect for rendering text: quoted names, no doubled percent signs."""
+
+    def rebuilds(self, statements: Sequence[Statement]) -> bool:
+        """Whether these statements rebuild a table, which `begin_migration` has to know."""
+        return False
+
+    def begin_migration(self, session: Session, *, rebuilds: bool) -> None:
+        """Open the transaction of a migration; `rebuilds` says if a table will be rebuilt."""
+        session.begin()
+
+    def before_ddl(self, session: Session) -> None:
+        """Make the open transaction ready for a change of schema."""
+
+    def before_commit(self, session: Session) -> None:
+        """Check what has to hold before a migration may commit; raise RefusedError if not."""
+
+    def end_migration(self, session: Session) -> None:
+        """Put back the settings that `begin_migration` changed; no transaction is open."""
+
+    def after_models(self, session: Session, explicit: Mapping[str, str]) -> None:
+        """Repair counters after models wrote explicit keys; `explicit` maps table to column."""
+
+    def last_insert_id(self, session: Session) -> int | None:
+        """Return the key that the last INSERT of this session was given, if any."""
+        return None
+
+    def cause(self, error: BaseException) -> str:
+        """Return the server's own words from a driver's exception, on one line."""
+        original = getattr(error, "orig", None) or error
+        return " ".join(str(original).split()) or type(original).__name__
+
+    def quote(self, name: str) -> str:
+        """Return the identifier quoted, always."""
+        return self.sa_dialect().identifier_preparer.quote_identifier(name)
+
+    def compile(self, element: sa.ClauseElement) -> str:
+        """Render a construct as text with its values written in."""
+        text = str(
+            element.compile(dialect=self.sa_dialect(), compile_kwargs={"literal_binds": True})
+        )
+        return text.strip()
+
+
+Opener = Callable[[str], Session]

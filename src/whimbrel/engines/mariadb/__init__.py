@@ -1,0 +1,1 @@
+"""MariaDB: only what differs from MySQL."""

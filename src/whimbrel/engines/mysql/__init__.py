@@ -1,0 +1,1 @@
+"""MySQL, through PyMySQL; also the ground of MariaDB's room."""

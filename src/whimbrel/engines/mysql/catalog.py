@@ -1,0 +1,214 @@
+"""What MySQL's catalog says: SHOW CREATE TABLE and information_schema."""
+
+from __future__ import annotations
+
+import re
+
+import sqlalchemy as sa
+
+from whimbrel import tables as shapes
+from whimbrel.engines import base
+from whimbrel.engines.mysql import columns
+
+_TABLES = """
+SELECT table_name FROM information_schema.tables
+ WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'
+   AND LEFT(table_name, CHAR_LENGTH(%s)) <> %s
+ ORDER BY table_name
+"""
+_COLUMNS = """
+SELECT column_name, column_type, is_nullable = 'YES', extra, column_comment, collation_name
+  FROM information_schema.columns
+ WHERE table_schema = DATABASE() AND table_name = %s
+ ORDER BY ordinal_position
+"""
+_INDEXES = """
+SELECT index_name, non_unique, seq_in_index, column_name, sub_part, collation
+  FROM information_schema.statistics
+ WHERE table_schema = DATABASE() AND table_name = %s
+ ORDER BY index_name, seq_in_index
+"""
+_UNIQUES = """
+SELECT constraint_name FROM information_schema.table_constraints
+ WHERE table_schema = DATABASE() AND table_name = %s AND constraint_type = 'UNIQUE'
+"""
+_TRIGGERS = """
+SELECT trigger_name, CONCAT_WS(' ', action_timing, event_manipulation, event_object_table,
+                               action_statement)
+  FROM information_schema.triggers WHERE trigger_schema = DATABASE()
+"""
+_ROUTINES = """
+SELECT routine_name, COALESCE(MD5(routine_definition), '')
+  FROM information_schema.routines WHERE routine_schema = DATABASE()
+"""
+_COUNTER = re.compile(r" AUTO_INCREMENT=\d+")
+
+
+class MysqlCatalog(base.Catalog):
+    """Definitions verbatim from SHOW CREATE TABLE; keys from information_schema."""
+
+    def __init__(self, session: base.Session) -> None:
+        self._session = session
+
+    def tables(self) -> list[str]:
+        rows = self._session.fetch(_TABLES, [base.OUR_PREFIX, base.OUR_PREFIX])
+        return sorted(str(row[0]) for row in rows)
+
+    def find(self, name: str) -> shapes.Table | None:
+        if name not in self.tables():
+            return None
+        shown = self._show("TABLE", name)
+        definitions = _definitions(shown)
+        inspector = sa.inspect(self._session.connection)
+        primary: list[str] = []
+        uniques, indexes = self._indexes(name)
+        key = indexes.pop("PRIMARY", None)
+        if key is not None:
+            primary = [str(column) for column in key.columns]
+        return shapes.Table(
+            name=name,
+            columns=tuple(
+                _column(row, definitions[str(row[0])])
+                for row in self._session.fetch(_COLUMNS, [name])
+            ),
+            primary_key=tuple(primary),
+            uniques=tuple(uniques),
+            indexes=tuple(indexes.values()),
+            foreign_keys=tuple(
+                shapes.ForeignKey(
+                    name=f["name"],
+                    columns=tuple(f["constrained_columns"]),
+                    ref_table=f["referred_table"],
+                    ref_columns=tuple(f["referred_columns"]),
+                    on_delete=f["options"].get("ondelete"),
+                    on_update=f["options"].get("onupdate"),
+                )
+                for f in inspector.get_foreign_keys(name)
+            ),
+            checks=tuple(
+                shapes.Check(name=c["name"], sql=c["sqltext"])
+                for c in inspector.get_check_constraints(name)
+            ),
+            comment=inspector.get_table_comment(name)["text"],
+            sql=shown,
+        )
+
+    def _indexes(self, table: str) -> tuple[list[shapes.Unique], dict[str, shapes.Index]]:
+        """Return plain unique keys as constraints (to the server both are one), and the rest."""
+        grouped: dict[str, list[base.Row]] = {}
+        for row in self._session.fetch(_INDEXES, [table]):
+            grouped.setdefault(str(row[0]), []).append(row)
+        unique_names = {str(row[0]) for row in self._session.fetch(_UNIQUES, [table])}
+        uniques: list[shapes.Unique] = []
+        indexes: dict[str, shapes.Index] = {}
+        for name, parts in grouped.items():
+            parts_columns = tuple(
+                shapes.Sql("expression") if part[3] is None else str(part[3]) for part in parts
+            )
+            lengths = tuple(None if part[4] is None else int(str(part[4])) for part in parts)
+            named = tuple(column for column in parts_columns if isinstance(column, str))
+            # Its own verb gives a unique constraint our prefix; an index keeps being one.
+            whole = len(named) == len(parts) and not any(lengths)
+            if name in unique_names and whole and name.startswith("uq_"):
+                uniques.append(shapes.Unique(name=name, columns=named))
+                continue
+            indexes[name] = shapes.Index(
+                name=name,
+                columns=parts_columns,
+                unique=not int(str(parts[0][1])),
+                lengths=lengths if any(lengths) else (),
+                descending=tuple(part[5] == "D" for part in parts),
+            )
+        return uniques, indexes
+
+    def _show(self, kind: str, name: str) -> str:
+        quoted = self._session.engine.quote(name)
+        return str(self._session.fetch(f"SHOW CREATE {kind} {quoted}")[0][1])
+
+    def texts(self) -> dict[str, str]:
+        texts = {f"table {name}": _plain(self._show("TABLE", name)) for name in self.tables()}
+        views = self._session.fetch(
+            "SELECT table_name FROM information_schema.views WHERE table_schema = DATABASE()"
+        )
+        texts |= {f"view {row[0]}": self._show("VIEW", str(row[0])) for row in views}
+        texts |= {f"trigger {row[0]}": str(row[1]) for row in self._session.fetch(_TRIGGERS)}
+        texts |= {f"routine {row[0]}": str(row[1]) for row in self._session.fetch(_ROUTINES)}
+        return texts
+
+
+def _plain(shown: str) -> str:
+    """Return SHOW CREATE TABLE without its counter, its keys in an order of their own.
+
+    A key that was dropped and made again stands at another place, and means the same.
+    """
+    start, end = shown.index("(") + 1, shown.rindex("\n)")
+    parts = _lines(shown[start:end])
+    columns_ = [part for part in parts if part.startswith("`")]
+    keys = sorted(part for part in parts if not part.startswith("`"))
+    return shown[:start] + ",\n".join(columns_ + keys) + _COUNTER.sub("", shown[end:])
+
+
+def _definitions(shown: str) -> dict[str, str]:
+    """Return what follows each column's name in SHOW CREATE TABLE."""
+    body = shown[shown.index("(") + 1 : shown.rindex("\n)")]
+    found = {}
+    for line in _lines(body):
+        if line.startswith("`"):
+            end = _name_end(line)
+            found[line[1:end].replace("``", "`")] = line[end + 1 :].strip()
+    return found
+
+
+def _lines(body: str) -> list[str]:
+    """Split at the commas between definitions; texts may hold commas and line ends."""
+    parts: list[str] = []
+    start = position = depth = 0
+    while position < len(body):
+        character = body[position]
+        if character in "'`":
+            position = _text_end(body, position)
+            continue
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if character == "," and depth == 0:
+            parts.append(body[start:position].strip())
+            start = position + 1
+        position += 1
+    parts.append(body[start:].strip())
+    return parts
+
+
+def _text_end(text: str, start: int) -> int:
+    quote = text[start]
+    position = start + 1
+    while position < len(text):
+        if text[position] == "\\" and quote == "'":
+            position += 2
+        elif text[position] == quote:
+            if text[position + 1 : position + 2] != quote:
+                return position + 1
+            position += 2
+        else:
+            position += 1
+    return position
+
+
+def _name_end(line: str) -> int:
+    return _text_end(line, 0) - 1
+
+
+def _column(row: base.Row, definition: str) -> shapes.FoundColumn:
+    name, type_, null, _extra, comment, collation = row
+    parsed = columns.parse(definition)
+    default = parsed.default
+    return shapes.FoundColumn(
+        name=str(name),
+        type=str(type_),
+        null=bool(null),
+        default=None if default is None or default.upper() == "NULL" else default,
+        auto_increment=parsed.auto_increment,
+        comment=str(comment) or None,
+        collation=None if collation is None else str(collation),
+        generated=parsed.generated,
+        stored=parsed.stored,
+        definition=definition,
+    )

@@ -1,0 +1,222 @@
+"""MySQL's words for the verbs of a migration: always one statement, which is one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from whimbrel import errors, tables
+from whimbrel.engines import base
+from whimbrel.engines import ddl as common
+from whimbrel.engines.mysql import columns, types
+
+_TEXTUAL = frozenset({"string", "text", "enum"})
+_TEXT_TYPES = ("varchar", "char", "text", "tinytext", "mediumtext", "longtext", "enum", "set")
+_NUMBERS = frozenset({"integer", "smallint", "bigint", "decimal", "float", "double"})
+_NUMBER_TYPES = (
+    "tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "float", "double",
+)  # fmt: skip
+_WHOLE_TYPES = ("tinyint", "smallint", "mediumint", "int", "bigint")
+_PLAIN_NUMBER = "'^-?(0|[1-9][0-9]*)([.][0-9]+)?$'"
+_WIDEST = "DECIMAL(65, 30)"
+
+
+class MysqlDdl(common.TextDdl):
+    """One ALTER TABLE per verb: it happens whole or not at all, and commits by itself."""
+
+    # A default on TEXT, BLOB and JSON has to be an expression in MySQL.
+    expression_defaults = frozenset({"text", "binary", "json"})
+
+    def type(self, column: tables.Column) -> str:
+        return types.render(column)
+
+    def text_literal(self, text: str) -> str:
+        return super().text_literal(text).replace("\\", "\\\\")
+
+    def wanted(self, column: tables.Column) -> columns.Definition:
+        """Return a new column's definition in its clauses."""
+        default = None
+        if column.default is not tables.UNSET and column.default is not None:
+            default = self.literal(column.default)
+            plain = isinstance(column.default, tables.Sql)
+            if column.type in self.expression_defaults and not plain:
+                default = f"({default})"
+        return columns.Definition(
+            type=self.type(column),
+            collation=self.collation(column.collation),
+            null=column.nullable,
+            default=default,
+            auto_increment=column.auto_increment,
+            comment=self.text_literal(column.comment) if column.comment else None,
+            generated=f"({column.generated})" if column.generated is not None else None,
+            stored=column.stored,
+        )
+
+    def collation(self, name: str | None) -> str | None:
+        """Return a collation's name, which stands unquoted; refuse what is not a name."""
+        if name is not None and not name.replace("_", "").isalnum():
+            raise errors.UsageError(f"{name!r} is not the name of a collation")
+        return name
+
+    def definition(self, column: tables.Column, *, table: str) -> str:
+        return self.wanted(column).render()
+
+    def found(self, column: tables.Column, *, table: str) -> tables.FoundColumn:
+        wanted = self.wanted(column)
+        return tables.FoundColumn(
+            name=column.name,
+            type=wanted.type.lower(),
+            null=wanted.null,
+            default=wanted.default,
+            auto_increment=wanted.auto_increment,
+            comment=column.comment,
+            collation=wanted.collation,
+            generated=wanted.generated,
+            stored=wanted.stored,
+            definition=wanted.render(),
+        )
+
+    def table_options(self, new: tables.NewTable) -> str:
+        comment = f" COMMENT={self.text_literal(new.comment)}" if new.comment else ""
+        return f" ENGINE=InnoDB{comment}"
+
+    def create_table(self, new: tables.NewTable) -> tuple[base.Statement, ...]:
+        counting = [c.name for c in new.columns if c.auto_increment]
+        if counting and counting[0] not in new.primary_key[:1]:
+            raise errors.BadColumn(
+                counting[0],
+                why=f"{self.engine.title} lets only the first column of a key count by itself",
+                remedy="make it the primary key",
+            )
+        return super().create_table(new)
+
+    def rename_table(self, table: tables.Table, to: str) -> tuple[base.Statement, ...]:
+        sql = f"RENAME TABLE {self.quote(table.name)} TO {self.quote(to)}"
+        return (self.alter_statement(sql, table),)
+
+    def change_column(
+        self, table: tables.Table, column: tables.Column
+    ) -> tuple[base.Statement, ...]:
+        found = table.column(column.name)
+        if column.generated is not None or column.primary_key:
+            raise errors.BadColumn(
+                column.name,
+                why="change_column does not make a column generated or a key",
+                remedy="add a new column, copy the values, remove the old one, rename",
+            )
+        now = columns.parse(found.definition or found.type)
+        wanted = self.wanted(column)
+        now.type = wanted.type
+        if column.type in _TEXTUAL:
+            if wanted.collation:
+                now.character_set, now.collation = None, wanted.collation
+        else:
+            now.character_set = now.collation = None
+        if column.null is not None:
+            now.null = column.null
+        if column.default is not tables.UNSET:
+            now.default = wanted.default
+        if now.default is not None and now.default.upper() == "NULL":
+            now.default = None
+        if column.auto_increment:
+            now.auto_increment, now.default = True, None
+        if wanted.comment is not None:
+            now.comment = wanted.comment
+        if now.on_update and column.type not in {"datetime", "timestamp"}:
+            now.on_update = None
+        if self.json_check(column.name) == (now.check or "").replace(" ", "").lower():
+            now.check = None
+        actions = [f"MODIFY COLUMN {self.quote(column.name)} {now.render()}"]
+        if column.unique:
+            unique = tables.Unique(name=None, columns=(column.name,))
+            actions.append(f"ADD {self.unique_text(table.name, unique)}")
+        return (self.alter(table, *actions),)
+
+    def json_check(self, column: str) -> str | None:
+        """Return the check that the server itself puts on a JSON column, if it does."""
+        return None
+
+    def restore_column(
+        self, table: tables.Table, column: tables.FoundColumn
+    ) -> tuple[base.Statement, ...]:
+        text = columns.parse(column.definition or column.type).render()
+        return (self.alter(table, f"MODIFY COLUMN {self.quote(column.name)} {text}"),)
+
+    def drop_actions(self, parts: Sequence[common.Part]) -> list[str]:
+        actions = []
+        for part in parts:
+            if isinstance(part, tables.ForeignKey):
+                actions.append(f"DROP FOREIGN KEY {self.quote(part.name or '')}")
+        for part in parts:
+            if isinstance(part, tables.Unique | tables.Index):
+                actions.append(f"DROP INDEX {self.quote(part.name or '')}")
+        return actions
+
+    def index_prefix(self, index: tables.Index, length: int) -> str:
+        return f"({length})"
+
+    def index_where(self, condition: str) -> str:
+        raise errors.RefusedError(
+            f"{self.engine.title} has no partial index (where={condition!r})",
+            remedy="index the whole column, or a generated column that is NULL elsewhere",
+        )
+
+    def remove_index(
+        self, table: tables.Table, index: tables.Index, *, concurrently: bool = False
+    ) -> tuple[base.Statement, ...]:
+        return (self.alter(table, f"DROP INDEX {self.quote(index.name)}"),)
+
+    def foreign_key_text(self, table: str, key: tables.ForeignKey) -> str:
+        if key.deferrable:
+            raise errors.RefusedError(
+                f"{self.engine.title} has no deferrable foreign keys",
+                remedy="leave deferrable out",
+            )
+        return super().foreign_key_text(table, key)
+
+    def remove_constraint(
+        self,
+        table: tables.Table,
+        constraint: tables.ForeignKey | tables.Check | tables.Unique,
+    ) -> tuple[base.Statement, ...]:
+        name = self.quote(constraint.name or "")
+        if isinstance(constraint, tables.ForeignKey):
+            actions = [f"DROP FOREIGN KEY {name}"]
+            # The server made an index of the same name with the key; it goes with it.
+            actions += [f"DROP INDEX {name}" for i in table.indexes if i.name == constraint.name]
+            return (self.alter(table, *actions),)
+        if isinstance(constraint, tables.Unique):
+            return (self.alter(table, f"DROP INDEX {name}"),)
+        return (self.alter(table, f"DROP {self.check_word} {name}"),)
+
+    check_word = "CHECK"
+
+    def lock_words(self, table: str) -> str:
+        return f"needs {table} for a moment; commits by itself"
+
+    def lossy_values(self, table: tables.Table, column: tables.Column) -> str | None:
+        found = table.column(column.name)
+        cast = types.plain(column)
+        if cast is None:
+            return None  # strict mode refuses what does not fit
+        name = self.quote(column.name)
+        changed = f"CAST({name} AS {cast})"
+        if found.type.startswith(_TEXT_TYPES):
+            if column.type in _NUMBERS:
+                same = (
+                    f"{name} REGEXP {_PLAIN_NUMBER} "
+                    f"AND CAST({name} AS {_WIDEST}) = CAST({changed} AS {_WIDEST})"
+                )
+            else:
+                same = f"CAST({changed} AS CHAR) = {name}"
+        elif found.type.startswith(_NUMBER_TYPES) and column.type in _NUMBERS:
+            if found.type.startswith(_WHOLE_TYPES) and column.type in tables.INTEGER_TYPES:
+                return None  # out of range is refused by strict mode
+            same = f"{changed} <=> {name}"
+        elif found.type.startswith(("datetime", "timestamp", "date", "time")):
+            same = f"{changed} <=> {name}"
+        else:
+            return None
+        return (
+            f"SELECT CAST({name} AS CHAR) FROM {self.quote(table.name)} "
+            f"WHERE {name} IS NOT NULL AND NOT coalesce({same}, FALSE)"
+        )

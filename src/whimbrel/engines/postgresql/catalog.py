@@ -1,0 +1,183 @@
+"""What PostgreSQL's catalog says of the tables in the current schema."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import sqlalchemy as sa
+
+from whimbrel import tables as shapes
+from whimbrel.engines import base
+
+_COLUMNS = """
+SELECT a.attname,
+       format_type(a.atttypid, a.atttypmod),
+       NOT a.attnotnull,
+       pg_get_expr(d.adbin, d.adrelid),
+       a.attidentity::text,
+       a.attgenerated::text,
+       col_description(a.attrelid, a.attnum),
+       CASE WHEN a.attcollation <> t.typcollation THEN c.collname END
+  FROM pg_attribute a
+  JOIN pg_type t ON t.oid = a.atttypid
+  LEFT JOIN pg_collation c ON c.oid = a.attcollation
+  LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+ WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped
+ ORDER BY a.attnum
+"""
+_TABLES = """
+SELECT c.relname, c.oid
+  FROM pg_class c
+ WHERE c.relnamespace = current_schema()::regnamespace
+   AND c.relkind IN ('r', 'p')
+   AND NOT starts_with(c.relname, %s)
+ ORDER BY c.relname
+"""
+# Each object of the current schema with the text that the server itself gives it.
+_TEXTS = """
+WITH here AS (
+    SELECT c.oid, c.relname, c.relkind FROM pg_class c
+     WHERE c.relnamespace = current_schema()::regnamespace AND NOT starts_with(c.relname, %s)
+)
+SELECT 'column ' || h.relname || '.' || a.attname,
+       concat_ws(' ', a.attnum - (SELECT count(*) FROM pg_attribute g
+                                   WHERE g.attrelid = h.oid AND g.attisdropped
+                                     AND g.attnum < a.attnum AND g.attnum > 0),
+                 format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity,
+                 a.attgenerated, a.attcollation, pg_get_expr(d.adbin, d.adrelid),
+                 col_description(a.attrelid, a.attnum))
+  FROM here h
+  JOIN pg_attribute a ON a.attrelid = h.oid AND a.attnum > 0 AND NOT a.attisdropped
+  LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+ WHERE h.relkind IN ('r', 'p')
+UNION ALL
+SELECT 'table ' || relname, concat_ws(' ', relkind, obj_description(oid)) FROM here
+ WHERE relkind IN ('r', 'p', 'f')
+UNION ALL
+SELECT 'constraint ' || h.relname || '.' || c.conname,
+       pg_get_constraintdef(c.oid) || c.convalidated
+  FROM here h JOIN pg_constraint c ON c.conrelid = h.oid
+UNION ALL
+SELECT 'index ' || h.relname || '.' || i.indexrelid::regclass,
+       pg_get_indexdef(i.indexrelid) || i.indisvalid
+  FROM here h JOIN pg_index i ON i.indrelid = h.oid
+UNION ALL
+SELECT 'trigger ' || h.relname || '.' || t.tgname, pg_get_triggerdef(t.oid)
+  FROM here h JOIN pg_trigger t ON t.tgrelid = h.oid AND NOT t.tgisinternal
+UNION ALL
+SELECT 'view ' || relname, pg_get_viewdef(oid) FROM here WHERE relkind IN ('v', 'm')
+UNION ALL
+SELECT 'sequence ' || relname, '' FROM here WHERE relkind = 'S'
+UNION ALL
+SELECT 'type ' || t.typname, concat_ws(' ', t.typtype, (
+           SELECT string_agg(e.enumlabel, ',' ORDER BY e.enumsortorder)
+             FROM pg_enum e WHERE e.enumtypid = t.oid))
+  FROM pg_type t
+ WHERE t.typnamespace = current_schema()::regnamespace AND t.typtype IN ('e', 'd')
+UNION ALL
+SELECT 'routine ' || p.oid::regprocedure, md5(p.prosrc)
+  FROM pg_proc p WHERE p.pronamespace = current_schema()::regnamespace
+"""
+
+
+class PostgresCatalog(base.Catalog):
+    """Reads pg_catalog for columns, and SQLAlchemy's inspector for keys and constraints."""
+
+    def __init__(self, session: base.Session) -> None:
+        self._session = session
+
+    def _oids(self) -> dict[str, int]:
+        rows = self._session.fetch(_TABLES, [base.OUR_PREFIX])
+        return {str(name): cast(int, oid) for name, oid in rows}
+
+    def tables(self) -> list[str]:
+        return sorted(self._oids())
+
+    def find(self, name: str) -> shapes.Table | None:
+        oid = self._oids().get(name)
+        if oid is None:
+            return None
+        inspector = sa.inspect(self._session.connection)
+        key = inspector.get_pk_constraint(name)
+        uniques = inspector.get_unique_constraints(name)
+        return shapes.Table(
+            name=name,
+            columns=tuple(_column(row) for row in self._session.fetch(_COLUMNS, [oid])),
+            primary_key=tuple(key["constrained_columns"]),
+            primary_key_name=key["name"],
+            uniques=tuple(
+                shapes.Unique(name=u["name"], columns=tuple(u["column_names"])) for u in uniques
+            ),
+            indexes=self._indexes(oid, {str(u["name"]) for u in uniques}),
+            foreign_keys=tuple(
+                shapes.ForeignKey(
+                    name=f["name"],
+                    columns=tuple(f["constrained_columns"]),
+                    ref_table=f["referred_table"],
+                    ref_columns=tuple(f["referred_columns"]),
+                    on_delete=f["options"].get("ondelete"),
+                    on_update=f["options"].get("onupdate"),
+                    deferrable=bool(f["options"].get("deferrable")),
+                )
+                for f in inspector.get_foreign_keys(name)
+            ),
+            checks=tuple(
+                shapes.Check(name=c["name"], sql=c["sqltext"])
+                for c in inspector.get_check_constraints(name)
+            ),
+            comment=inspector.get_table_comment(name)["text"],
+        )
+
+    def _indexes(self, oid: int, uniques: set[str]) -> tuple[shapes.Index, ...]:
+        rows = self._session.fetch(
+            """
+            SELECT c.relname, i.indisunique, i.indisvalid, pg_get_expr(i.indpred, i.indrelid),
+                   pg_get_indexdef(i.indexrelid),
+                   array(SELECT CASE WHEN k > 0 THEN a.attname::text END
+                           FROM unnest(i.indkey::int[]) WITH ORDINALITY AS x(k, n)
+                           LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k
+                          WHERE n <= i.indnkeyatts ORDER BY n),
+                   array(SELECT pg_get_indexdef(i.indexrelid, n::int, true)
+                           FROM generate_series(1, i.indnkeyatts) AS n ORDER BY n)
+              FROM pg_index i
+              JOIN pg_class c ON c.oid = i.indexrelid
+             WHERE i.indrelid = %s AND NOT i.indisprimary
+             ORDER BY c.relname
+            """,
+            [oid],
+        )
+        found = []
+        for name, unique, valid, where, sql, columns, texts in rows:
+            if str(name) in uniques:
+                continue
+            parts = zip(cast(list[str | None], columns), cast(list[str], texts), strict=True)
+            found.append(
+                shapes.Index(
+                    name=str(name),
+                    columns=tuple(column or shapes.Sql(text) for column, text in parts),
+                    unique=bool(unique),
+                    valid=bool(valid),
+                    where=None if where is None else str(where),
+                    sql=str(sql),
+                )
+            )
+        return tuple(found)
+
+    def texts(self) -> dict[str, str]:
+        rows = self._session.fetch(_TEXTS, [base.OUR_PREFIX])
+        return {str(name): str(text) for name, text in rows}
+
+
+def _column(row: base.Row) -> shapes.FoundColumn:
+    name, type_, null, default, identity, generated, comment, collation = row
+    return shapes.FoundColumn(
+        name=str(name),
+        type=str(type_),
+        null=bool(null),
+        default=None if default is None or generated else str(default),
+        auto_increment=bool(identity) or str(default or "").startswith("nextval("),
+        comment=None if comment is None else str(comment),
+        collation=None if collation is None else str(collation),
+        generated=str(default) if generated else None,
+        stored=generated != "v",
+    )

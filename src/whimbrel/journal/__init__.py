@@ -1,0 +1,1 @@
+"""Our memory, in the database that is changed: migrations, runs, steps, results."""

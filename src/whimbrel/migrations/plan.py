@@ -1,0 +1,104 @@
+"""A plan is a value: what a run will do, step by step, before anything is touched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from whimbrel import errors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedStep:
+    """One step; `times` is how often the same statement came from the same line of a loop."""
+
+    position: int
+    kind: str
+    words: str
+    statements: tuple[str, ...]
+    lock: str
+    reversible: bool
+    irreversible_because: str = ""
+    where: str = ""
+    times: int = 1
+    done: bool = False
+    note: str = ""
+
+    def as_json(self) -> dict[str, object]:
+        """Return the step as plain values."""
+        return {
+            "position": self.position,
+            "kind": self.kind,
+            "step": self.words,
+            "sql": list(self.statements),
+            "lock": self.lock,
+            "reversible": self.reversible,
+            "irreversible_because": self.irreversible_because,
+            "where": self.where,
+            "times": self.times,
+            "done": self.done,
+            "note": self.note,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigrationPlan:
+    """One migration; `undecided` says why the rest is decided while running, if it is."""
+
+    id: str
+    direction: str
+    doc: str
+    whole: bool
+    rebuilds: bool
+    reversible: bool
+    steps: tuple[PlannedStep, ...]
+    undecided: str | None = None
+    problem: errors.WhimbrelError | None = None
+    resumes: bool = False
+
+    @property
+    def count(self) -> int | None:
+        """How many steps there are, or None while that is undecided."""
+        return None if self.undecided else sum(step.times for step in self.steps)
+
+    def as_json(self) -> dict[str, object]:
+        """Return the plan of this migration as plain values."""
+        return {
+            "migration": self.id,
+            "direction": self.direction,
+            "doc": self.doc,
+            "one_transaction": self.whole,
+            "rebuilds_table": self.rebuilds,
+            "reversible": self.reversible,
+            "resumes": self.resumes,
+            "steps": [step.as_json() for step in self.steps],
+            "undecided": self.undecided,
+            "problem": self.problem.as_json() if self.problem else None,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What one command will do to one database."""
+
+    database: str
+    engine: str
+    direction: str
+    migrations: tuple[MigrationPlan, ...]
+
+    @property
+    def problem(self) -> errors.WhimbrelError | None:
+        """The first thing that forbids this plan, or None."""
+        return next((m.problem for m in self.migrations if m.problem), None)
+
+    def of(self, migration: str) -> MigrationPlan | None:
+        """Return the plan of one migration."""
+        return next((m for m in self.migrations if m.id == migration), None)
+
+    def as_json(self) -> dict[str, object]:
+        """Return the plan as plain values."""
+        return {
+            "database": self.database,
+            "engine": self.engine,
+            "direction": self.direction,
+            "migrations": [migration.as_json() for migration in self.migrations],
+        }

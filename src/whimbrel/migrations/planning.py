@@ -1,0 +1,335 @@
+"""Make a plan: run a migration's own code against a desk that records instead of changing.
+
+Queries see the real database, through a session that the engine itself keeps from writing.
+Where what follows depends on a change that was not made, the plan ends with that sentence
+instead of guessing.
+"""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, NoReturn
+
+import sqlalchemy as sa
+
+from whimbrel import errors
+from whimbrel.engines import base, sqltext
+from whimbrel.journal import journal, values
+from whimbrel.migrations import desk as desks
+from whimbrel.migrations import guests
+from whimbrel.migrations import operations as ops
+from whimbrel.migrations import plan as plans
+
+# A loop that asks the same question so often waits for changes that a plan does not make.
+SAME_QUESTIONS: Final = 200
+# Model statements are folded; a plan need not walk through a million of them.
+MODEL_STATEMENTS: Final = 5_000
+
+
+class Undecided(BaseException):
+    """What follows is decided while running; not an Exception, so no migration catches it."""
+
+
+def _undecided(*_: object, **__: object) -> NoReturn:
+    raise Undecided("the number of rows that a change touches decides what follows")
+
+
+class UnknownCount(int):
+    """How many rows a change will touch: printable, but nothing may be decided on it."""
+
+    def __new__(cls) -> UnknownCount:
+        return super().__new__(cls, 0)
+
+    def __repr__(self) -> str:
+        return "?"
+
+    def __str__(self) -> str:
+        return "?"
+
+    def __format__(self, spec: str) -> str:
+        return "?"
+
+    __bool__ = __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _undecided
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _undecided
+    __floordiv__ = __truediv__ = __mod__ = __index__ = __int__ = _undecided
+    __hash__ = int.__hash__
+
+
+class UnknownRows(list[tuple[object, ...]]):
+    """The rows that a change will return: nothing may be read from them."""
+
+    def _unknown(self, *_: object) -> NoReturn:
+        raise Undecided("the rows that a change returns decide what follows")
+
+    __iter__ = __len__ = __bool__ = __getitem__ = __contains__ = __eq__ = _unknown
+
+
+class PlanDesk(desks.Desk):
+    """Records operations, follows them on a planned catalog, sends queries only."""
+
+    def __init__(
+        self,
+        *args: Any,
+        catalog: base.Planned,
+        recorded: Sequence[journal.StepRow] = (),
+        notes: journal.Journal | None = None,
+        path: str = "",
+        whole: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, catalog=catalog, **kwargs)
+        self.planned = catalog
+        self.steps: list[plans.PlannedStep] = []
+        self.statements: list[base.Statement] = []
+        self.changed = False
+        self.uncertain = ""
+        self.whole = whole
+        self._recorded = {row.position: row for row in recorded}
+        self._notes = notes
+        self._path = path
+        self._asked: dict[str, int] = {}
+        self._folds: dict[tuple[str, str], int] = {}
+        self._model_statements = 0
+
+    # --- verbs --------------------------------------------------------------------------------
+
+    def perform(self, operation: ops.Operation) -> object:
+        self.position += 1
+        row = self._recorded.get(self.position)
+        if row is not None and self._is_done(row, operation):
+            self._add(operation, (), done=True)
+            return self._recorded_answer(row, operation)
+        if operation.kind is ops.Kind.QUERY:
+            return self._query(operation)
+        statements = operation.statements(self.ddl)
+        if self.whole and any(statement.alone for statement in statements):
+            raise errors.UsageError(
+                f"{operation.describe()} cannot run inside a transaction",
+                remedy="put it in a migration of its own with:  transactional = False",
+            )
+        self._add(operation, statements)
+        self.statements.extend(statements)
+        if isinstance(operation, ops.Execute):
+            self._follow_raw(operation, statements)
+            return self._unknown_answer(operation)
+        self.changed = True
+        operation.forward(self.planned, self.ddl)
+        self.planned.apply(statements)
+        return None
+
+    def _follow_raw(self, operation: ops.Execute, statements: Sequence[base.Statement]) -> None:
+        if operation.kind is ops.Kind.SESSION:
+            return
+        self.changed = True
+        if operation.kind is ops.Kind.DDL:
+            try:
+                self.planned.apply(statements)
+            except sa.exc.DBAPIError as error:
+                raise Undecided(f"the effect of {operation.describe()!r}: {error.orig}") from None
+            if not self.planned.exact:
+                self.uncertain = f"the SQL {operation.describe()[:60]!r} changes the schema"
+
+    def _unknown_answer(self, operation: ops.Execute) -> object:
+        words = {t.text.upper() for t in sqltext.significant(operation.sent, self.engine.dialect)}
+        return UnknownRows() if "RETURNING" in words else UnknownCount()
+
+    def _query(self, operation: ops.Operation) -> object:
+        question = operation.content()
+        self._asked[question] = self._asked.get(question, 0) + 1
+        if self.changed and self._asked[question] > SAME_QUESTIONS:
+            raise Undecided(
+                f"a loop asks the same again until the data changes: {operation.describe()}"
+            )
+        self._add(operation, operation.statements(self.ddl))
+        try:
+            result = self.send(operation, operation.statements(self.ddl))
+        except sa.exc.DBAPIError as error:
+            self.session.rollback()
+            if self.changed or self.uncertain:
+                cause = self.engine.cause(error)
+                raise Undecided(f"{operation.describe()} ({cause})") from None
+            raise
+        return desks.answer(operation, result)
+
+    # --- resuming -----------------------------------------------------------------------------
+
+    def _is_done(self, row: journal.StepRow, operation: ops.Operation) -> bool:
+        if row.fingerprint != ops.fingerprint(operation.content()):
+            raise errors.StepChanged(
+                self.migration, position=self.position, was=row.step, now=operation.describe()
+            )
+        if row.status == "done":
+            return True
+        before = json.loads(row.noted or "{}").get("before", {})
+        return bool(operation.happened(self.planned, before))
+
+    def _recorded_answer(self, row: journal.StepRow, operation: ops.Operation) -> object:
+        if not isinstance(operation, ops.Execute):
+            return None
+        text = self._recorded_text(row)
+        if text is not None:
+            return [tuple(r) for r in values.load(text)]
+        return row.rows_changed or 0
+
+    def _recorded_text(self, row: journal.StepRow) -> str | None:
+        noted = json.loads(row.noted or "{}")
+        if "answer" in noted:
+            return str(noted["answer"])
+        if noted.get("pieces") and self._notes is not None:
+            return self._notes.result(row.run, row.position)
+        return None
+
+    # --- models -------------------------------------------------------------------------------
+
+    def through(
+        self, sql: str, params: desks.Params, send: Callable[[], guests.Answer]
+    ) -> guests.Answer:
+        sort = sqltext.kind(sql, self.engine.dialect)
+        if sort in {sqltext.Kind.TRANSACTION, sqltext.Kind.SESSION}:
+            return guests.Answer(columns=None, rows=(), changed=0, last_id=None)
+        self.position += 1
+        row = self._recorded.get(self.position)
+        if row is not None:
+            self._add_model(sql, done=True)
+            return guests.answer_from_json(self._recorded_text(row) or "")
+        self._add_model(sql)
+        if sort is sqltext.Kind.QUERY:
+            return self._ask_model(sql, params, send)
+        self.changed = True
+        self._model_statements += 1
+        if self._model_statements > MODEL_STATEMENTS:
+            raise Undecided(
+                f"how many rows beyond {MODEL_STATEMENTS:,} are written through models"
+            )
+        return guests.planned_answer(sql, params)
+
+    def _ask_model(
+        self, sql: str, params: desks.Params, send: Callable[[], guests.Answer]
+    ) -> guests.Answer:
+        question = f"{sql} {ops.canonical(params)}"
+        self._asked[question] = self._asked.get(question, 0) + 1
+        if self.changed and self._asked[question] > SAME_QUESTIONS:
+            raise Undecided("a loop asks models the same again until the data changes")
+        try:
+            return send()
+        except Exception as error:
+            self.session.rollback()
+            if self.changed:
+                raise Undecided(f"what models read ({self.engine.cause(error)})") from None
+            raise
+
+    # --- steps --------------------------------------------------------------------------------
+
+    def _add(
+        self, operation: ops.Operation, statements: Sequence[base.Statement], *, done: bool = False
+    ) -> None:
+        where = self._line()
+        because = ""
+        if operation.kind is not ops.Kind.QUERY and not done:
+            because = self._irreversible(operation)
+        if isinstance(operation, ops.Execute):
+            shape = sqltext.shape(operation.sent, self.engine.dialect)
+            if self._fold(where, shape):
+                return
+        self.steps.append(
+            plans.PlannedStep(
+                position=self.position,
+                kind=operation.kind.value,
+                words=operation.describe(),
+                statements=tuple(statement.sql for statement in statements),
+                lock="; ".join(dict.fromkeys(s.lock for s in statements if s.lock)),
+                reversible=not because,
+                irreversible_because=because,
+                where=where,
+                done=done,
+            )
+        )
+
+    def _add_model(self, sql: str, *, done: bool = False) -> None:
+        shape = sqltext.shape(sql, self.engine.dialect)
+        where = self._line()
+        if self._fold(where, shape):
+            return
+        writes = sqltext.kind(sql, self.engine.dialect) is not sqltext.Kind.QUERY
+        self.steps.append(
+            plans.PlannedStep(
+                position=self.position,
+                kind=ops.Kind.MODEL.value,
+                words=f"through models: {shape}",
+                statements=(sql,),
+                lock="",
+                reversible=not writes,
+                where=where,
+                done=done,
+                note="decided while running" if writes else "",
+            )
+        )
+
+    def _fold(self, where: str, shape: str) -> bool:
+        """Count a statement to the step that came from the same line, if there is one."""
+        key = (where, shape)
+        at = self._folds.get(key)
+        if at is None:
+            self._folds[key] = len(self.steps)
+            return False
+        step = self.steps[at]
+        values_ = {name: getattr(step, name) for name in step.__slots__}
+        self.steps[at] = plans.PlannedStep(**{**values_, "times": step.times + 1})
+        return True
+
+    def _irreversible(self, operation: ops.Operation) -> str:
+        try:
+            operation.reverse(operation.before(self.planned))
+        except errors.Irreversible as error:
+            return error.what.rsplit(": ", 1)[-1]
+        except errors.RefusedError:
+            return ""  # what cannot be found is refused by its statements, with a better word
+        return ""
+
+    def _line(self) -> str:
+        """Return file:line of the migration's own code that asks."""
+        for frame in _frames():
+            if frame.filename == self._path:
+                return f"{self._path}:{frame.lineno}"
+        return ""
+
+
+def _frames() -> Iterator[traceback.FrameSummary]:
+    import sys
+
+    frame = sys._getframe(1)
+    while frame is not None:
+        yield traceback.FrameSummary(
+            frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name, lookup_line=False
+        )
+        if frame.f_back is None:
+            return
+        frame = frame.f_back
+
+
+class RecordDesk(PlanDesk):
+    """Records the operations of change(), so that they can be reversed."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.operations: list[ops.Operation] = []
+
+    def perform(self, operation: ops.Operation) -> object:
+        if operation.kind is ops.Kind.QUERY:
+            return self._query(operation)
+        self.operations.append(operation)
+        self.changed = True
+        return UnknownCount() if isinstance(operation, ops.Execute) else None
+
+    def through(
+        self, sql: str, params: desks.Params, send: Callable[[], guests.Answer]
+    ) -> guests.Answer:
+        if sqltext.kind(sql, self.engine.dialect) is sqltext.Kind.QUERY:
+            return self._ask_model(sql, params, send)
+        raise errors.Irreversible(
+            "writing through models",
+            why="nothing says what would take it back",
+            remedy="write up() and down() instead of change()",
+        )

@@ -1,0 +1,358 @@
+"""Carry a migration out step by step, each committed together with its note.
+
+A run that is killed is started again from the top: steps that the journal calls done are not
+sent again but answered from it; a step that was "about to" happen is decided by asking the
+catalog. So the user's Python runs again, and its effects do not.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from whimbrel import clock as clocks
+from whimbrel import errors, events
+from whimbrel.engines import base, sqltext
+from whimbrel.journal import journal, values
+from whimbrel.migrations import desk as desks
+from whimbrel.migrations import guests
+from whimbrel.migrations import operations as ops
+
+# Statements of models are committed in groups: one commit each would cost most of the time.
+MODEL_STATEMENTS_PER_COMMIT: Final = 500
+# An answer up to this many characters is kept beside its step, a longer one in pieces.
+_SHORT_ANSWER: Final = 4_000
+
+_ABOUT_TO, _DONE = "about to", "done"
+
+
+class StepDesk(desks.Desk):
+    """Sends what the journal does not know as done, and commits each step with its note."""
+
+    def __init__(
+        self,
+        *args: Any,
+        run: int,
+        notes: journal.Journal,
+        lock: base.RunLock,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.run = run
+        self.notes = notes
+        self.lock = lock
+        self.recorded = {row.position: row for row in notes.steps(run)}
+        self.models_written = 0
+        self.models_read = 0
+        self._rows: list[journal.StepRow] = []
+        self._results: dict[int, str] = {}
+        self._savepoints = 0
+
+    # --- verbs --------------------------------------------------------------------------------
+
+    def perform(self, operation: ops.Operation) -> object:
+        self.position += 1
+        words = operation.describe()
+        row = self.recorded.get(self.position)
+        if row is not None:
+            self._recognise(row, words, operation.content())
+            if row.status == _DONE or self._decide(row, operation):
+                return self._replay(row, operation)
+        self.tell(events.StepStarted(migration=self.migration, position=self.position, step=words))
+        started = self.clock.seconds()
+        if operation.kind is ops.Kind.SESSION:
+            result = self.send(operation, operation.statements(self.ddl))
+            self._note(operation, _DONE)
+        elif operation.kind is ops.Kind.QUERY:
+            result = self.send(operation, operation.statements(self.ddl))
+            self._note(operation, _DONE, answer=result)
+        elif operation.kind is ops.Kind.DATA and not _may_commit(operation):
+            result = self._change_rows(operation)
+        else:
+            result = self._change_schema(operation)
+        rows = desks.changed(operation, result)
+        self.tell(
+            events.StepDone(
+                migration=self.migration,
+                position=self.position,
+                step=words,
+                rows=rows,
+                seconds=self.clock.seconds() - started,
+            )
+        )
+        return desks.answer(operation, result)
+
+    def _change_rows(self, operation: ops.Operation) -> base.Result:
+        """Rows and note in one commit; what waited for a commit goes with them."""
+        self.session.begin()
+        result = self.send(operation, operation.statements(self.ddl))
+        self._note(operation, _DONE, answer=result, rows=desks.changed(operation, result))
+        self.flush()
+        return result
+
+    def _change_schema(self, operation: ops.Operation) -> base.Result:
+        statements = operation.statements(self.ddl)
+        operation.precheck(self.session, self.ddl)
+        alone = any(statement.alone for statement in statements)
+        if self.engine.can.transactional_ddl and not alone and not _may_commit(operation):
+            self.session.begin()
+            self.engine.before_ddl(self.session)
+            before = operation.before(self.catalog)
+            result = self.send(operation, statements)
+            self._note(operation, _DONE, before=before)
+            self.flush()
+            return result
+        self._note(operation, _ABOUT_TO, before=operation.before(self.catalog))
+        self.flush()
+        started = self.clock.seconds()
+        try:
+            result = self.send(operation, statements)
+        except Exception:
+            # The server said no, so it did not happen. A lost session cannot say so: then the
+            # note stays and the catalog is asked when the run is resumed.
+            self._forget_if_alive(operation)
+            raise
+        self.notes.finish_step(
+            self.run,
+            self.position,
+            rows_changed=desks.changed(operation, result),
+            seconds=self.clock.seconds() - started,
+        )
+        self.session.commit()
+        return result
+
+    def _forget_if_alive(self, operation: ops.Operation) -> None:
+        connection = self.session.connection
+        if connection.closed or connection.invalidated or _may_commit(operation):
+            return
+        self.session.rollback()
+        self.notes.forget_step(self.run, self.position)
+        self.session.commit()
+
+    # --- resuming -----------------------------------------------------------------------------
+
+    def _recognise(self, row: journal.StepRow, words: str, content: str) -> None:
+        if row.fingerprint != ops.fingerprint(content):
+            raise errors.StepChanged(
+                self.migration, position=self.position, was=row.step, now=words
+            )
+
+    def _decide(self, row: journal.StepRow, operation: ops.Operation) -> bool:
+        """Ask the catalog whether a step that was about to happen did; write the answer down."""
+        before = json.loads(row.noted or "{}").get("before", {})
+        happened = operation.happened(self.catalog, before)
+        if happened is None:
+            raise errors.StepUnclear(
+                self.migration,
+                position=self.position,
+                step=row.step,
+                why="the statement may have committed inside the server, and the catalog "
+                "does not show it",
+            )
+        if happened:
+            self.notes.finish_step(self.run, self.position, rows_changed=None, seconds=None)
+        else:
+            self.notes.forget_step(self.run, self.position)
+            del self.recorded[self.position]
+        self.session.commit()
+        return happened
+
+    def _replay(self, row: journal.StepRow, operation: ops.Operation) -> object:
+        if operation.kind is ops.Kind.SESSION:
+            # A setting died with the killed session, so it is made again.
+            self.send(operation, operation.statements(self.ddl))
+        self.tell(
+            events.StepDone(
+                migration=self.migration,
+                position=self.position,
+                step=row.step,
+                rows=row.rows_changed,
+                seconds=0.0,
+                skipped=True,
+            )
+        )
+        return self.recorded_answer(row, operation)
+
+    def recorded_answer(self, row: journal.StepRow, operation: ops.Operation) -> object:
+        """Return what the verb had returned when the step was done."""
+        if not isinstance(operation, ops.Execute):
+            return None
+        text = self._recorded_text(row)
+        if text is not None:
+            return [tuple(r) for r in values.load(text)]  # type: ignore[attr-defined]
+        return row.rows_changed or 0
+
+    def _recorded_text(self, row: journal.StepRow) -> str | None:
+        noted = json.loads(row.noted or "{}")
+        if "answer" in noted:
+            return str(noted["answer"])
+        return self.notes.result(self.run, row.position) if noted.get("pieces") else None
+
+    # --- models -------------------------------------------------------------------------------
+
+    def through(
+        self, sql: str, params: desks.Params, send: Callable[[], guests.Answer]
+    ) -> guests.Answer:
+        sort = sqltext.kind(sql, self.engine.dialect)
+        if sort in {sqltext.Kind.TRANSACTION, sqltext.Kind.SESSION}:
+            self._count_savepoints(sql)
+            return send()
+        self.position += 1
+        content = f"Model({sqltext.normalise(sql, self.engine.dialect)}, {ops.canonical(params)})"
+        row = self.recorded.get(self.position)
+        if row is not None:
+            self._recognise(row, f"through models: {sql}", content)
+            got = guests.answer_from_json(self._recorded_text(row) or "")
+        else:
+            got = send()
+            noted = self._answer(guests.answer_to_json(got))
+            self._rows.append(
+                self._row(
+                    kind=ops.Kind.MODEL,
+                    status=_DONE,
+                    words=f"through models: {sql}",
+                    content=content,
+                    noted=json.dumps(noted),
+                    rows=got.changed,
+                )
+            )
+            if len(self._rows) >= MODEL_STATEMENTS_PER_COMMIT and not self._savepoints:
+                self.flush()
+        if sort is sqltext.Kind.QUERY:
+            self.models_read += len(got.rows)
+        else:
+            self.models_written += max(got.changed, 0)
+            if self.models_written % 100 == 0:
+                self._tell_models()
+        return got
+
+    def _tell_models(self) -> None:
+        self.tell(
+            events.ModelRows(
+                migration=self.migration, written=self.models_written, read=self.models_read
+            )
+        )
+
+    def _count_savepoints(self, sql: str) -> None:
+        first = sql.split(maxsplit=1)[0].upper() if sql.strip() else ""
+        if first == "SAVEPOINT":
+            self._savepoints += 1
+        elif first == "RELEASE" or (first == "ROLLBACK" and "TO" in sql.upper().split()):
+            self._savepoints = max(0, self._savepoints - 1)
+
+    # --- notes --------------------------------------------------------------------------------
+
+    def _note(
+        self,
+        operation: ops.Operation,
+        status: str,
+        *,
+        before: dict[str, object] | None = None,
+        answer: base.Result | None = None,
+        rows: int | None = None,
+    ) -> None:
+        noted: dict[str, object] = {}
+        if before:
+            noted["before"] = before
+        if answer is not None and answer.rows is not None:
+            noted |= self._answer(values.dump(answer.rows))
+        self._rows.append(
+            self._row(
+                kind=operation.kind,
+                status=status,
+                words=operation.describe(),
+                content=operation.content(),
+                noted=json.dumps(noted) if noted else None,
+                rows=rows,
+            )
+        )
+
+    def _answer(self, text: str) -> dict[str, object]:
+        if len(text) <= _SHORT_ANSWER:
+            return {"answer": text}
+        self._results[self.position] = text
+        return {"pieces": True}
+
+    def _row(
+        self,
+        *,
+        kind: ops.Kind,
+        status: str,
+        words: str,
+        content: str,
+        noted: str | None,
+        rows: int | None,
+    ) -> journal.StepRow:
+        return journal.StepRow(
+            run=self.run,
+            position=self.position,
+            kind=kind.value,
+            status=status,
+            step=words,
+            fingerprint=ops.fingerprint(content),
+            noted=noted,
+            rows_changed=rows,
+            started_at=clocks.stamp(self.clock.now()),
+            seconds=None,
+        )
+
+    def flush(self) -> None:
+        """Write the notes that wait, and commit them with the rows they note."""
+        self.notes.write_steps(self._rows)
+        self.notes.write_results(self.run, self._results)
+        self.lock.check()
+        self.session.commit()
+        self._rows, self._results = [], {}
+
+
+class EndOfSteps(BaseException):
+    """The journal knows no further steps; not an Exception, so that no migration catches it."""
+
+
+class CollectDesk(StepDesk):
+    """Walks through the finished steps of a half-done run, sending nothing, and collects them."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.collected: list[tuple[ops.Operation, dict[str, object]]] = []
+        self.model_statements: list[str] = []
+
+    def perform(self, operation: ops.Operation) -> object:
+        self.position += 1
+        row = self.recorded.get(self.position)
+        if row is None:
+            raise EndOfSteps
+        self._recognise(row, operation.describe(), operation.content())
+        if row.status != _DONE and not self._decide(row, operation):
+            raise EndOfSteps
+        before = json.loads(row.noted or "{}").get("before", {})
+        self.collected.append((operation, before))
+        return self.recorded_answer(row, operation)
+
+    def through(
+        self, sql: str, params: desks.Params, send: Callable[[], guests.Answer]
+    ) -> guests.Answer:
+        sort = sqltext.kind(sql, self.engine.dialect)
+        if sort in {sqltext.Kind.TRANSACTION, sqltext.Kind.SESSION}:
+            return guests.Answer(columns=None, rows=(), changed=0, last_id=None)
+        self.position += 1
+        row = self.recorded.get(self.position)
+        if row is None:
+            raise EndOfSteps
+        if sort is not sqltext.Kind.QUERY:
+            self.model_statements.append(sql)
+        return guests.answer_from_json(self._recorded_text(row) or "")
+
+
+class ReverseDesk(StepDesk):
+    """A step desk for operations that come from a list, not from a migration's methods."""
+
+    def perform_all(self, operations: Sequence[ops.Operation]) -> None:
+        """Carry out a list of operations."""
+        for operation in operations:
+            self.perform(operation)
+
+
+def _may_commit(operation: ops.Operation) -> bool:
+    return isinstance(operation, ops.Execute) and operation.may_commit_unseen

@@ -1,0 +1,165 @@
+"""The contract between a migration and whatever carries its operations out, or records them."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Mapping, Sequence
+
+from whimbrel import clock as clocks
+from whimbrel import errors, events
+from whimbrel.engines import base, registry, sqltext
+from whimbrel.migrations import guests
+from whimbrel.migrations import operations as ops
+
+Params = Sequence[object] | Mapping[str, object] | None
+
+
+class CatalogNames:
+    """Real spellings of tables and columns, for SQL whose own dialect ignores case."""
+
+    def __init__(self, catalog: base.Catalog) -> None:
+        self._catalog = catalog
+
+    def table(self, name: str) -> str | None:
+        """Return the table's real name."""
+        return _spelled(name, self._catalog.tables())
+
+    def column(self, table: str, name: str) -> str | None:
+        """Return the column's real name."""
+        found = self._catalog.find(table)
+        return None if found is None else _spelled(name, [c.name for c in found.columns])
+
+
+def _spelled(name: str, known: Sequence[str]) -> str | None:
+    if name in known:
+        return name
+    folded = [other for other in known if other.casefold() == name.casefold()]
+    return folded[0] if len(folded) == 1 else None
+
+
+class Desk(abc.ABC):
+    """Takes a migration's operations one by one; `position` counts them from 1."""
+
+    def __init__(
+        self,
+        session: base.Session,
+        *,
+        catalog: base.Catalog,
+        migration: str,
+        sql_dialect: str | None,
+        tell: events.Listener = events.nobody,
+        clock: clocks.Clock = clocks.SYSTEM,
+    ) -> None:
+        self.session = session
+        self.engine = session.engine
+        self.catalog = catalog
+        self.ddl = session.engine.ddl(catalog)
+        self.migration = migration
+        self.sql_dialect = sql_dialect
+        self.tell = tell
+        self.clock = clock
+        self.position = 0
+
+    @abc.abstractmethod
+    def perform(self, operation: ops.Operation) -> object:
+        """Carry out or record one operation; return what its verb returns."""
+
+    @abc.abstractmethod
+    def through(self, sql: str, params: Params, send: Callable[[], guests.Answer]) -> guests.Answer:
+        """Let one statement of a model through, or answer it from memory (guests.Port)."""
+
+    def prepare(
+        self, sql: str, params: Params, *, dialect: str | None, reverse: str | None
+    ) -> ops.Execute:
+        """Return raw SQL as an operation, in the database's own dialect.
+
+        Raises SqlNotTranslatable, SqlNotUnderstood, BadParameters, UsageError.
+        """
+        read = self._dialect(dialect or self.sql_dialect)
+        text, values = sql, params
+        several = sqltext.statements(sql, read)
+        if len(several) != 1:
+            raise errors.UsageError(
+                f"execute() takes one statement, and this text holds {len(several)}",
+                object=" ".join(sql.split())[:200],
+                remedy="call self.execute() once for each",
+            )
+        if read != self.engine.dialect:
+            from whimbrel.engines import translate  # heavy, and most projects never need it
+
+            if params is not None:
+                text, values = sqltext.bind(sql, params, read, "named")
+            text = translate.translate(
+                text, read=read, write=self.engine.dialect, names=CatalogNames(self.catalog)
+            ).sql
+        sort = sqltext.kind(text, self.engine.dialect)
+        if sort is sqltext.Kind.TRANSACTION:
+            raise errors.RefusedError(
+                "a migration does not begin or end transactions itself",
+                object=" ".join(sql.split())[:200],
+                remedy="leave it out; or commit each step by itself:  transactional = False",
+            )
+        sent, sent_params = text, None
+        if values is not None:
+            sent, bound = sqltext.bind(text, values, self.engine.dialect, self.engine.paramstyle)
+            sent_params = bound
+        return ops.Execute(
+            sql=sql, params=params, sent=sent, sent_params=sent_params, sort=sort,
+            backwards=reverse,
+        )  # fmt: skip
+
+    def _dialect(self, asked: str | None) -> str:
+        if asked is None:
+            return self.engine.dialect
+        if asked not in registry.DIALECTS:
+            raise errors.UsageError(
+                f"no SQL dialect is called {asked!r}",
+                remedy=f"use one of: {', '.join(sorted(registry.DIALECTS))}",
+            )
+        return registry.DIALECTS[asked]
+
+    def send(self, operation: ops.Operation, statements: Sequence[base.Statement]) -> base.Result:
+        """Send an operation's statements; raise RefusedError when a question is answered no."""
+        result = base.Result(rows=None, changed=-1)
+        params = operation.sent_params if isinstance(operation, ops.Execute) else None
+        for statement in statements:
+            self.tell(
+                events.StatementSent(
+                    migration=self.migration, position=self.position, sql=statement.sql
+                )
+            )
+            if statement.alone:
+                with self.session.outside_transaction():
+                    result = self.session.execute(statement.sql, params)
+            else:
+                result = self.session.execute(statement.sql, params)
+            if statement.must_be is not None:
+                answer = result.rows[0][0] if result.rows else None
+                if answer != statement.must_be:
+                    raise errors.RefusedError(
+                        statement.otherwise or f"{statement.sql} gave {answer!r}",
+                        left="nothing of this step stays",
+                        remedy="correct the data or the migration, then run it again",
+                    )
+            self.tell(
+                events.StatementDone(
+                    migration=self.migration, position=self.position, rows=result.changed
+                )
+            )
+        return result
+
+
+def answer(operation: ops.Operation, result: base.Result) -> object:
+    """Return what the verb of an operation returns."""
+    if not isinstance(operation, ops.Execute):
+        return None
+    return result.rows if result.rows is not None else max(result.changed, 0)
+
+
+def changed(operation: ops.Operation, result: base.Result) -> int | None:
+    """Return how many rows an operation changed, or None where that means nothing."""
+    if operation.kind is not ops.Kind.DATA:
+        return None
+    if result.rows is not None:
+        return len(result.rows)
+    return result.changed if result.changed >= 0 else None

@@ -1,0 +1,116 @@
+"""Change a column: what is said changes, what is not said stays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from whimbrel import errors, tables
+from whimbrel.engines import base as engines
+from whimbrel.migrations.operations import base, restore_column
+
+_EXAMPLES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeColumn(base.Operation):
+    """change_column(table, name, type, …)"""
+
+    table: str
+    column: tables.Column
+    accept_loss: bool = False
+
+    def describe(self) -> str:
+        return f"change column {self.table}.{self.column.name}"
+
+    def statements(self, ddl: engines.Ddl) -> tuple[engines.Statement, ...]:
+        found = ddl.catalog.table(self.table)
+        found.column(self.column.name)
+        return ddl.change_column(found, self.column)
+
+    def precheck(self, session: engines.Session, ddl: engines.Ddl) -> None:
+        found = ddl.catalog.table(self.table)
+        if self.column.null is False and found.column(self.column.name).null:
+            self._refuse_nulls(session, found)
+        query = None if self.accept_loss else ddl.lossy_values(found, self.column)
+        if query is not None:
+            values = session.fetch(f"SELECT count(*) FROM ({query}) AS lossy")[0][0]
+            if values:
+                rows = session.fetch(f"{query} LIMIT {_EXAMPLES}")
+                raise errors.ValuesDoNotFit(
+                    self.table,
+                    self.column.name,
+                    wanted=_words(self.column),
+                    values=int(str(values)),
+                    examples=[repr(row[-1]) for row in rows],
+                )
+
+    def _refuse_nulls(self, session: engines.Session, found: tables.Table) -> None:
+        quote = session.engine.quote
+        name, table = quote(self.column.name), quote(self.table)
+        nulls, rows = session.fetch(f"SELECT count(*) - count({name}), count(*) FROM {table}")[0]
+        if not nulls:
+            return
+        keys: list[str] = []
+        if found.primary_key:
+            key = ", ".join(quote(column) for column in found.primary_key)
+            first = session.fetch(
+                f"SELECT {key} FROM {table} WHERE {name} IS NULL ORDER BY {key} LIMIT {_EXAMPLES}"
+            )
+            label = ", ".join(found.primary_key)
+            keys = [f"{label} {', '.join(map(str, row))}" for row in first]
+        raise errors.NullsPresent(
+            self.table,
+            self.column.name,
+            nulls=int(str(nulls)),
+            rows=int(str(rows)),
+            first_keys=keys,
+        )
+
+    def before(self, catalog: engines.Catalog) -> dict[str, object]:
+        found = catalog.table(self.table)
+        return {
+            "column": tables.part_to_json(found.column(self.column.name)),
+            "uniques": [list(u.columns) for u in found.uniques],
+        }
+
+    def happened(self, catalog: engines.Catalog, before: base.Facts) -> bool | None:
+        # Equal to what it was: not done, or nothing to do; doing it again is harmless.
+        return self.before(catalog) != dict(before)
+
+    def forward(self, planned: engines.Planned, ddl: engines.Ddl) -> None:
+        table = planned.table(self.table)
+        old = table.column(self.column.name)
+        new = ddl.found(self.column, table=self.table)
+        kept = tables.FoundColumn(
+            name=old.name,
+            type=new.type,
+            null=old.null if self.column.null is None else new.null,
+            default=old.default if self.column.default is tables.UNSET else new.default,
+            auto_increment=old.auto_increment or new.auto_increment,
+            comment=new.comment or old.comment,
+            collation=new.collation or old.collation,
+            definition=new.definition,
+        )
+        columns = tuple(kept if c.name == old.name else c for c in table.columns)
+        planned.put(self.table, table.replace(columns=columns))
+
+    def reverse(self, before: base.Facts | None) -> base.Operation:
+        if before is None:
+            raise errors.Irreversible(
+                self.describe(),
+                why="change() does not say what the column was before",
+                remedy="write up() and down() instead of change()",
+            )
+        column = tables.part_from_json(before["column"])  # type: ignore[arg-type]
+        if not isinstance(column, tables.FoundColumn):
+            raise errors.Irreversible(
+                self.describe(), why="the journal is damaged", remedy="whimbrel up"
+            )
+        return restore_column.RestoreColumn(table=self.table, column=column)
+
+
+def _words(column: tables.Column) -> str:
+    size = column.length or (
+        f"{column.precision}, {column.scale or 0}" if column.precision is not None else ""
+    )
+    return f"{column.type}({size})" if size else column.type

@@ -1,0 +1,77 @@
+"""Send SQL of the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from whimbrel import errors
+from whimbrel.engines import base as engines
+from whimbrel.engines import sqltext
+from whimbrel.migrations.operations import base
+
+_KINDS = {
+    sqltext.Kind.QUERY: base.Kind.QUERY,
+    sqltext.Kind.DATA: base.Kind.DATA,
+    sqltext.Kind.CALL: base.Kind.DATA,
+    sqltext.Kind.DDL: base.Kind.DDL,
+    sqltext.Kind.SESSION: base.Kind.SESSION,
+}
+
+Params = Sequence[object] | Mapping[str, object] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execute(base.Operation):
+    """execute(sql, params)
+
+    `sql` and `params` are the user's; `sent` and `sent_params` are in the database's own
+    dialect and the driver's style.
+    """
+
+    sql: str
+    params: Params
+    sent: str
+    sent_params: Params
+    sort: sqltext.Kind
+    backwards: str | None = None
+
+    @property
+    def kind(self) -> base.Kind:
+        return _KINDS[self.sort]
+
+    @property
+    def may_commit_unseen(self) -> bool:
+        """Whether the statement may commit inside the server, as a procedure can."""
+        return self.sort is sqltext.Kind.CALL
+
+    def describe(self) -> str:
+        return " ".join(self.sql.split())
+
+    def content(self) -> str:
+        return f"Execute({sqltext.normalise(self.sql)}, {base.canonical(self.params)})"
+
+    def statements(self, ddl: engines.Ddl) -> tuple[engines.Statement, ...]:
+        return (engines.Statement(sql=self.sent),)
+
+    def before(self, catalog: engines.Catalog) -> dict[str, object]:
+        return {"signature": catalog.signature()} if self.kind is base.Kind.DDL else {}
+
+    def happened(self, catalog: engines.Catalog, before: base.Facts) -> bool | None:
+        if "signature" not in before:
+            return None
+        # Unchanged: it did not happen, or it changes no schema (TRUNCATE) and can be sent again.
+        return catalog.signature() != before["signature"]
+
+    def forward(self, planned: engines.Planned, ddl: engines.Ddl) -> None:
+        planned.apply(self.statements(ddl))
+
+    def reverse(self, before: base.Facts | None) -> base.Operation:
+        if self.kind in {base.Kind.QUERY, base.Kind.SESSION}:
+            return self
+        raise errors.Irreversible(
+            f"execute({self.describe()[:80]!r})",
+            why="SQL does not say what would take it back",
+            remedy="give the way back:  self.execute(…, reverse=…)\n"
+            "or write up() and down() instead of change()",
+        )

@@ -1,0 +1,53 @@
+"""Remove a column, and what stands on it alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from whimbrel import errors, tables
+from whimbrel.engines import base as engines
+from whimbrel.migrations.operations import base
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveColumn(base.Operation):
+    """remove_column(table, name); with its type given too, its structure can be reversed."""
+
+    table: str
+    column: str
+    was: tables.Column | None = None
+
+    def describe(self) -> str:
+        return f"remove column {self.table}.{self.column}"
+
+    def statements(self, ddl: engines.Ddl) -> tuple[engines.Statement, ...]:
+        found = ddl.catalog.table(self.table)
+        return ddl.remove_column(found, found.column(self.column).name)
+
+    def happened(self, catalog: engines.Catalog, before: base.Facts) -> bool | None:
+        return not catalog.table(self.table).has(self.column)
+
+    def forward(self, planned: engines.Planned, ddl: engines.Ddl) -> None:
+        found = planned.table(self.table)
+        gone = self.column
+        planned.put(
+            self.table,
+            found.replace(
+                columns=tuple(c for c in found.columns if c.name != gone),
+                uniques=tuple(u for u in found.uniques if gone not in u.columns),
+                indexes=tuple(i for i in found.indexes if gone not in i.columns),
+                foreign_keys=tuple(k for k in found.foreign_keys if gone not in k.columns),
+            ),
+        )
+
+    def reverse(self, before: base.Facts | None) -> base.Operation:
+        if self.was is not None and before is None:
+            from whimbrel.migrations.operations import add_column
+
+            return add_column.AddColumn(table=self.table, column=self.was)
+        raise errors.Irreversible(
+            self.describe(),
+            why="its values are gone",
+            remedy="write up() and down() instead of change(); or, if an empty column will do,\n"
+            f'give its type:  self.remove_column("{self.table}", "{self.column}", "string")',
+        )

@@ -1,0 +1,81 @@
+"""Remove a foreign key, a check or a unique constraint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from whimbrel import errors, tables
+from whimbrel.engines import base as engines
+from whimbrel.migrations.operations import base
+
+Constraint = tables.ForeignKey | tables.Check | tables.Unique
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveConstraint(base.Operation):
+    """remove_constraint(table, name); remove_foreign_key(table, columns)"""
+
+    table: str
+    name: str | None = None
+    columns: tuple[str, ...] = ()
+
+    def describe(self) -> str:
+        if self.name is not None:
+            return f"remove constraint {self.name} from {self.table}"
+        return f"remove foreign key {self.table} ({', '.join(self.columns)})"
+
+    def find(self, table: tables.Table) -> Constraint:
+        """Return the constraint that is meant; raise ObjectNotFound."""
+        every: tuple[Constraint, ...] = (*table.foreign_keys, *table.checks, *table.uniques)
+        hits = [part for part in every if self.name is not None and part.name == self.name]
+        if not hits and self.columns:
+            # An engine that keeps no names of foreign keys still knows their columns.
+            hits = [key for key in table.foreign_keys if key.columns == self.columns]
+        if not hits:
+            known = [str(part.name) for part in every if part.name]
+            wanted = self.name or f"on ({', '.join(self.columns)})"
+            raise errors.ObjectNotFound("constraint", wanted, table=self.table, known=known)
+        return hits[0]
+
+    def statements(self, ddl: engines.Ddl) -> tuple[engines.Statement, ...]:
+        found = ddl.catalog.table(self.table)
+        return ddl.remove_constraint(found, self.find(found))
+
+    def before(self, catalog: engines.Catalog) -> dict[str, object]:
+        return {"constraint": tables.part_to_json(self.find(catalog.table(self.table)))}
+
+    def happened(self, catalog: engines.Catalog, before: base.Facts) -> bool | None:
+        was = tables.part_from_json(before["constraint"])  # type: ignore[arg-type]
+        table = catalog.table(self.table)
+        every: tuple[Constraint, ...] = (*table.foreign_keys, *table.checks, *table.uniques)
+        return all(part.name != was.name for part in every)
+
+    def forward(self, planned: engines.Planned, ddl: engines.Ddl) -> None:
+        found = planned.table(self.table)
+        gone = self.find(found)
+        planned.put(
+            self.table,
+            found.replace(
+                foreign_keys=tuple(k for k in found.foreign_keys if k != gone),
+                checks=tuple(c for c in found.checks if c != gone),
+                uniques=tuple(u for u in found.uniques if u != gone),
+            ),
+        )
+
+    def reverse(self, before: base.Facts | None) -> base.Operation:
+        if before is None:
+            raise errors.Irreversible(
+                self.describe(),
+                why="change() does not say what it was",
+                remedy="write up() and down() instead of change()",
+            )
+        from whimbrel.migrations.operations import add_constraint
+
+        was = tables.part_from_json(before["constraint"])  # type: ignore[arg-type]
+        if isinstance(was, tables.ForeignKey):
+            return add_constraint.AddForeignKey(table=self.table, key=was)
+        if isinstance(was, tables.Check):
+            return add_constraint.AddCheck(table=self.table, check=was)
+        if isinstance(was, tables.Unique):
+            return add_constraint.AddUnique(table=self.table, unique=was)
+        raise errors.Irreversible(self.describe(), why="the journal is damaged", remedy="up")

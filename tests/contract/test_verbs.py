@@ -11,7 +11,7 @@ from tests import conftest, databases
 from whimbrel.engines import registry
 from whimbrel.migrations import project as projects
 
-BASE = '''
+BASE = """
 from whimbrel import Migration, sql
 
 
@@ -39,7 +39,7 @@ class Base(Migration):
     def down(self):
         self.drop_table("child")
         self.drop_table("parent")
-'''
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,8 +139,7 @@ self.create_table("every", [
         name="add_foreign_key",
         up='self.add_column("parent", "boss", "integer")\n'
         'self.add_foreign_key("parent", "boss", "parent", "id", on_delete="set null")',
-        down='self.remove_foreign_key("parent", "boss")\n'
-        'self.remove_column("parent", "boss")',
+        down='self.remove_foreign_key("parent", "boss")\nself.remove_column("parent", "boss")',
     ),
     Verb(
         name="remove_foreign_key",

@@ -27,7 +27,9 @@ class Killed:
     by_signal: bool
 
 
-def _work(folder: Path, url: str, direction: str, kill_at: int) -> None:
+def _work(
+    folder: Path, url: str, direction: str, kill_at: int, migrations: int | None = None
+) -> None:
     count = 0
 
     def tell(event: events.Event) -> None:
@@ -37,7 +39,15 @@ def _work(folder: Path, url: str, direction: str, kill_at: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     opened = projects.open_project(folder=folder, database=url, tell=tell)
-    opened.up() if direction == "up" else opened.down()
+    opened.up(count=migrations) if direction == "up" else opened.down()
+
+
+def run(folder: Path, url: str, *, migrations: int | None = None) -> None:
+    """Run `up` in a child that lives: what it imports does not stay in this process."""
+    process = _CONTEXT.Process(target=_work, args=(folder, url, "up", 0, migrations))
+    process.start()
+    process.join(_SECONDS)
+    assert process.exitcode == 0, f"the runner ended with {process.exitcode}"
 
 
 def run_and_die(folder: Path, url: str, *, direction: str = "up", kill_at: int) -> Killed:

@@ -223,4 +223,3 @@ def test_the_lock_of_a_killed_runner_is_free_at_once(
 
     assert killed.by_signal
     assert time.monotonic() - began < 10
-

@@ -7,6 +7,7 @@ engines is written here once, on SQLAlchemy; the folders beside this file hold w
 from __future__ import annotations
 
 import abc
+import dataclasses
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -241,6 +242,20 @@ class Ddl(abc.ABC):
     @abc.abstractmethod
     def found(self, column: shapes.Column, *, table: str) -> shapes.FoundColumn:
         """Return how the catalog will describe this new column."""
+
+    def changed(self, table: shapes.Table, column: shapes.Column) -> shapes.FoundColumn:
+        """Return how the catalog will describe a column after change_column."""
+        old, new = table.column(column.name), self.found(column, table=table.name)
+        return dataclasses.replace(
+            old,
+            type=new.type,
+            null=old.null if column.null is None else new.null,
+            default=old.default if column.default is shapes.UNSET else new.default,
+            auto_increment=old.auto_increment or new.auto_increment,
+            comment=new.comment or old.comment,
+            collation=new.collation or old.collation,
+            definition=new.definition,
+        )
 
     @abc.abstractmethod
     def create_table(self, new: shapes.NewTable) -> tuple[Statement, ...]: ...

@@ -3,38 +3,18 @@
 from __future__ import annotations
 
 import abc
+import json
 from collections.abc import Callable, Mapping, Sequence
+from typing import cast
 
 from whimbrel import clock as clocks
 from whimbrel import errors, events
 from whimbrel.engines import base, registry, sqltext
+from whimbrel.journal import journal, values
 from whimbrel.migrations import guests
 from whimbrel.migrations import operations as ops
 
 Params = Sequence[object] | Mapping[str, object] | None
-
-
-class CatalogNames:
-    """Real spellings of tables and columns, for SQL whose own dialect ignores case."""
-
-    def __init__(self, catalog: base.Catalog) -> None:
-        self._catalog = catalog
-
-    def table(self, name: str) -> str | None:
-        """Return the table's real name."""
-        return _spelled(name, self._catalog.tables())
-
-    def column(self, table: str, name: str) -> str | None:
-        """Return the column's real name."""
-        found = self._catalog.find(table)
-        return None if found is None else _spelled(name, [c.name for c in found.columns])
-
-
-def _spelled(name: str, known: Sequence[str]) -> str | None:
-    if name in known:
-        return name
-    folded = [other for other in known if other.casefold() == name.casefold()]
-    return folded[0] if len(folded) == 1 else None
 
 
 class Desk(abc.ABC):
@@ -77,6 +57,7 @@ class Desk(abc.ABC):
         """
         read = self._dialect(dialect or self.sql_dialect)
         text, values = sql, params
+        notes: tuple[str, ...] = ()
         several = sqltext.statements(sql, read)
         if len(several) != 1:
             raise errors.UsageError(
@@ -89,9 +70,13 @@ class Desk(abc.ABC):
 
             if params is not None:
                 text, values = sqltext.bind(sql, params, read, "named")
-            text = translate.translate(
-                text, read=read, write=self.engine.dialect, names=CatalogNames(self.catalog)
-            ).sql
+            translation = translate.translate(
+                text,
+                read=read,
+                write=self.engine.dialect,
+                names=translate.CatalogNames(self.catalog),
+            )
+            text, notes = translation.sql, translation.notes
         sort = sqltext.kind(text, self.engine.dialect)
         if sort is sqltext.Kind.TRANSACTION:
             raise errors.RefusedError(
@@ -106,6 +91,7 @@ class Desk(abc.ABC):
         return ops.Execute(
             sql=sql, params=params, sent=sent, sent_params=sent_params, sort=sort,
             backwards=reverse,
+            notes=notes,
         )  # fmt: skip
 
     def _dialect(self, asked: str | None) -> str:
@@ -147,6 +133,28 @@ class Desk(abc.ABC):
                 )
             )
         return result
+
+
+def recorded_text(row: journal.StepRow, notes: journal.Journal | None) -> str | None:
+    """Return what the journal kept of a step's answer, as text, or None if there was none."""
+    noted = json.loads(row.noted or "{}")
+    if "answer" in noted:
+        return str(noted["answer"])
+    if noted.get("pieces") and notes is not None:
+        return notes.result(row.run, row.position)
+    return None
+
+
+def recorded_answer(
+    operation: ops.Operation, row: journal.StepRow, notes: journal.Journal | None
+) -> object:
+    """Return what the verb of an operation returned when the step was done."""
+    if not isinstance(operation, ops.Execute):
+        return None
+    text = recorded_text(row, notes)
+    if text is None:
+        return row.rows_changed or 0
+    return [tuple(answered) for answered in cast("list[list[object]]", values.load(text))]
 
 
 def answer(operation: ops.Operation, result: base.Result) -> object:

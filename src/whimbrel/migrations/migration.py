@@ -6,6 +6,7 @@ commits step by step. A migration does not know which it talks to.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -62,7 +63,9 @@ class Migration:
         for name_ in key:
             if name_ not in seen:
                 raise errors.ColumnNotFound(name, name_, known=seen)
-        new = tables.NewTable(name=name, columns=tuple(columns), primary_key=key, comment=comment)
+        # What belongs to a key is never NULL; engines differ in what they make of silence.
+        parts = tuple(_in_key(column) if column.name in key else column for column in columns)
+        new = tables.NewTable(name=name, columns=parts, primary_key=key, comment=comment)
         self._desk.perform(ops.CreateTable(table=new))
 
     def drop_table(self, name: str) -> None:
@@ -287,6 +290,14 @@ class Migration:
         operation = self._desk.prepare(sql, params, dialect=dialect, reverse=reverse)
         # Typed as rows, since a query is where the type matters; a change gives an int.
         return cast("list[tuple[object, ...]]", self._desk.perform(operation))
+
+
+def _in_key(column: tables.Column) -> tables.Column:
+    if column.null:
+        raise errors.BadColumn(
+            column.name, why="a part of the primary key cannot be NULL", remedy="leave null out"
+        )
+    return dataclasses.replace(column, null=False)
 
 
 def _names(value: Names) -> tuple[str, ...]:

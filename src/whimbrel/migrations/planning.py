@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from whimbrel import errors
 from whimbrel.engines import base, sqltext
-from whimbrel.journal import journal, values
+from whimbrel.journal import journal
 from whimbrel.migrations import desk as desks
 from whimbrel.migrations import guests
 from whimbrel.migrations import operations as ops
@@ -100,7 +100,7 @@ class PlanDesk(desks.Desk):
         row = self._recorded.get(self.position)
         if row is not None and self._is_done(row, operation):
             self._add(operation, (), done=True)
-            return self._recorded_answer(row, operation)
+            return desks.recorded_answer(operation, row, self._notes)
         if operation.kind is ops.Kind.QUERY:
             return self._query(operation)
         statements = operation.statements(self.ddl)
@@ -165,22 +165,6 @@ class PlanDesk(desks.Desk):
         before = json.loads(row.noted or "{}").get("before", {})
         return bool(operation.happened(self.planned, before))
 
-    def _recorded_answer(self, row: journal.StepRow, operation: ops.Operation) -> object:
-        if not isinstance(operation, ops.Execute):
-            return None
-        text = self._recorded_text(row)
-        if text is not None:
-            return [tuple(r) for r in values.load(text)]
-        return row.rows_changed or 0
-
-    def _recorded_text(self, row: journal.StepRow) -> str | None:
-        noted = json.loads(row.noted or "{}")
-        if "answer" in noted:
-            return str(noted["answer"])
-        if noted.get("pieces") and self._notes is not None:
-            return self._notes.result(row.run, row.position)
-        return None
-
     # --- models -------------------------------------------------------------------------------
 
     def through(
@@ -193,16 +177,14 @@ class PlanDesk(desks.Desk):
         row = self._recorded.get(self.position)
         if row is not None:
             self._add_model(sql, done=True)
-            return guests.answer_from_json(self._recorded_text(row) or "")
+            return guests.answer_from_json(desks.recorded_text(row, self._notes) or "")
         self._add_model(sql)
         if sort is sqltext.Kind.QUERY:
             return self._ask_model(sql, params, send)
         self.changed = True
         self._model_statements += 1
         if self._model_statements > MODEL_STATEMENTS:
-            raise Undecided(
-                f"how many rows beyond {MODEL_STATEMENTS:,} are written through models"
-            )
+            raise Undecided(f"how many rows beyond {MODEL_STATEMENTS:,} are written through models")
         return guests.planned_answer(sql, params)
 
     def _ask_model(
@@ -244,6 +226,7 @@ class PlanDesk(desks.Desk):
                 irreversible_because=because,
                 where=where,
                 done=done,
+                note="; ".join(operation.notes) if isinstance(operation, ops.Execute) else "",
             )
         )
 

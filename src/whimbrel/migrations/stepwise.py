@@ -172,22 +172,7 @@ class StepDesk(desks.Desk):
                 skipped=True,
             )
         )
-        return self.recorded_answer(row, operation)
-
-    def recorded_answer(self, row: journal.StepRow, operation: ops.Operation) -> object:
-        """Return what the verb had returned when the step was done."""
-        if not isinstance(operation, ops.Execute):
-            return None
-        text = self._recorded_text(row)
-        if text is not None:
-            return [tuple(r) for r in values.load(text)]  # type: ignore[attr-defined]
-        return row.rows_changed or 0
-
-    def _recorded_text(self, row: journal.StepRow) -> str | None:
-        noted = json.loads(row.noted or "{}")
-        if "answer" in noted:
-            return str(noted["answer"])
-        return self.notes.result(self.run, row.position) if noted.get("pieces") else None
+        return desks.recorded_answer(operation, row, self.notes)
 
     # --- models -------------------------------------------------------------------------------
 
@@ -203,7 +188,7 @@ class StepDesk(desks.Desk):
         row = self.recorded.get(self.position)
         if row is not None:
             self._recognise(row, f"through models: {sql}", content)
-            got = guests.answer_from_json(self._recorded_text(row) or "")
+            got = guests.answer_from_json(desks.recorded_text(row, self.notes) or "")
         else:
             got = send()
             noted = self._answer(guests.answer_to_json(got))
@@ -328,7 +313,7 @@ class CollectDesk(StepDesk):
             raise EndOfSteps
         before = json.loads(row.noted or "{}").get("before", {})
         self.collected.append((operation, before))
-        return self.recorded_answer(row, operation)
+        return desks.recorded_answer(operation, row, self.notes)
 
     def through(
         self, sql: str, params: desks.Params, send: Callable[[], guests.Answer]
@@ -342,7 +327,7 @@ class CollectDesk(StepDesk):
             raise EndOfSteps
         if sort is not sqltext.Kind.QUERY:
             self.model_statements.append(sql)
-        return guests.answer_from_json(self._recorded_text(row) or "")
+        return guests.answer_from_json(desks.recorded_text(row, self.notes) or "")
 
 
 class ReverseDesk(StepDesk):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 from whimbrel import errors, tables
@@ -16,6 +17,7 @@ _NUMBER_TYPES = (
     "tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "float", "double",
 )  # fmt: skip
 _WHOLE_TYPES = ("tinyint", "smallint", "mediumint", "int", "bigint")
+_TIME_OF_DAY = frozenset({"CURRENT_TIMESTAMP", "NOW", "LOCALTIMESTAMP", "LOCALTIME"})
 _PLAIN_NUMBER = "'^-?(0|[1-9][0-9]*)([.][0-9]+)?$'"
 _WIDEST = "DECIMAL(65, 30)"
 
@@ -35,10 +37,11 @@ class MysqlDdl(common.TextDdl):
     def wanted(self, column: tables.Column) -> columns.Definition:
         """Return a new column's definition in its clauses."""
         default = None
-        if column.default is not tables.UNSET and column.default is not None:
+        if isinstance(column.default, tables.Sql):
+            default = self.expression_default(column, column.default.text)
+        elif column.default is not tables.UNSET and column.default is not None:
             default = self.literal(column.default)
-            plain = isinstance(column.default, tables.Sql)
-            if column.type in self.expression_defaults and not plain:
+            if column.type in self.expression_defaults:
                 default = f"({default})"
         return columns.Definition(
             type=self.type(column),
@@ -50,6 +53,16 @@ class MysqlDdl(common.TextDdl):
             generated=f"({column.generated})" if column.generated is not None else None,
             stored=column.stored,
         )
+
+    def expression_default(self, column: tables.Column, text: str) -> str:
+        """Return an expression as a default: in parentheses, but for the time of day.
+
+        CURRENT_TIMESTAMP has to have the precision of its column.
+        """
+        if text.upper().rstrip("()") not in _TIME_OF_DAY:
+            return text if text.startswith("(") else f"({text})"
+        size = self.type(column).partition("(")[2]
+        return f"CURRENT_TIMESTAMP({size}" if size else "CURRENT_TIMESTAMP"
 
     def collation(self, name: str | None) -> str | None:
         """Return a collation's name, which stands unquoted; refuse what is not a name."""
@@ -96,13 +109,28 @@ class MysqlDdl(common.TextDdl):
     def change_column(
         self, table: tables.Table, column: tables.Column
     ) -> tuple[base.Statement, ...]:
-        found = table.column(column.name)
         if column.generated is not None or column.primary_key:
             raise errors.BadColumn(
                 column.name,
                 why="change_column does not make a column generated or a key",
                 remedy="add a new column, copy the values, remove the old one, rename",
             )
+        now = self.merged(table, column)
+        actions = [f"MODIFY COLUMN {self.quote(column.name)} {now.render()}"]
+        if column.unique:
+            unique = tables.Unique(name=None, columns=(column.name,))
+            actions.append(f"ADD {self.unique_text(table.name, unique)}")
+        return (self.alter(table, *actions),)
+
+    def changed(self, table: tables.Table, column: tables.Column) -> tables.FoundColumn:
+        now = self.merged(table, column)
+        return dataclasses.replace(
+            super().changed(table, column), null=now.null, definition=now.render()
+        )
+
+    def merged(self, table: tables.Table, column: tables.Column) -> columns.Definition:
+        """Return the column as it is, with what is said changed: MODIFY forgets the rest."""
+        found = table.column(column.name)
         now = columns.parse(found.definition or found.type)
         wanted = self.wanted(column)
         now.type = wanted.type
@@ -125,11 +153,7 @@ class MysqlDdl(common.TextDdl):
             now.on_update = None
         if self.json_check(column.name) == (now.check or "").replace(" ", "").lower():
             now.check = None
-        actions = [f"MODIFY COLUMN {self.quote(column.name)} {now.render()}"]
-        if column.unique:
-            unique = tables.Unique(name=None, columns=(column.name,))
-            actions.append(f"ADD {self.unique_text(table.name, unique)}")
-        return (self.alter(table, *actions),)
+        return now
 
     def json_check(self, column: str) -> str | None:
         """Return the check that the server itself puts on a JSON column, if it does."""

@@ -40,7 +40,7 @@ class MysqlModels(models.Models):
 
     def may_be_same(self, owner: models.Owner, session: base.Session) -> bool:
         wanted = owner.config.database
-        ours = str(session.fetch(_IDENTITY)[0][0])
+        ours = str(models.ask(session, _IDENTITY)[0])
         # Whether case counts in names of databases is the server's affair.
         return not wanted or wanted.casefold() == ours.casefold()
 
@@ -57,7 +57,7 @@ class MysqlModels(models.Models):
         if theirs is None:
             return None
         return [str(value) for value in theirs] == [
-            str(value) for value in session.fetch(_IDENTITY)[0]
+            str(value) for value in models.ask(session, _IDENTITY)
         ]
 
     def open_transaction(self, owner: models.Owner) -> bool:

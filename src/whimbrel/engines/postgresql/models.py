@@ -22,7 +22,7 @@ class PostgresModels(models.Models):
 
     def may_be_same(self, owner: models.Owner, session: base.Session) -> bool:
         wanted = owner.config.database
-        return not wanted or wanted == session.fetch(_IDENTITY)[0][0]
+        return not wanted or wanted == models.ask(session, _IDENTITY)[0]
 
     def is_same(self, owner: models.Owner, session: base.Session, *, ask: bool) -> bool | None:
         if not self.may_be_same(owner, session):
@@ -36,7 +36,7 @@ class PostgresModels(models.Models):
                 theirs = cursor.execute(_IDENTITY).fetchone()
         except self.errors():
             return None
-        return tuple(theirs) == session.fetch(_IDENTITY)[0]
+        return tuple(theirs) == models.ask(session, _IDENTITY)
 
     def open_transaction(self, owner: models.Owner) -> bool:
         from psycopg.pq import TransactionStatus
@@ -50,27 +50,41 @@ class PostgresModels(models.Models):
         return status != TransactionStatus.IDLE
 
     def send(self, cursor: models.Driver, sql: str, params: object) -> None:
-        from psycopg import pq
+        from psycopg.pq import TransactionStatus
 
         connection = cursor.connection
-        if (
-            connection.autocommit
-            or connection.info.transaction_status == pq.TransactionStatus.INERROR
-        ):
+        if connection.autocommit or connection.info.transaction_status == TransactionStatus.INERROR:
             super().send(cursor, sql, params)
             return
-        # A failed statement would end the whole transaction. The savepoint around it travels in
-        # the same packet, so that it costs no time on the way.
+        failure = self._send_guarded(cursor, sql, params)
+        if failure is None:
+            return
+        if not connection.closed:
+            if connection.info.transaction_status == TransactionStatus.INERROR:
+                connection.execute(f"ROLLBACK TO SAVEPOINT {_GUARD}")
+            connection.execute(f"RELEASE SAVEPOINT {_GUARD}")
+        raise failure
+
+    def _send_guarded(self, cursor: models.Driver, sql: str, params: object) -> Exception | None:
+        """Execute inside a savepoint, else a failure would end the whole transaction.
+
+        The three statements travel together, so that the savepoint costs no time on the way.
+        """
+        failure: Exception | None = None
+        connection = cursor.connection
         try:
             with connection.pipeline():
-                connection.execute(f"SAVEPOINT {_GUARD}")
-                super().send(cursor, sql, params)
-                connection.execute(f"RELEASE SAVEPOINT {_GUARD}")
-        except self.errors():
-            if connection.info.transaction_status == pq.TransactionStatus.INERROR:
-                connection.execute(f"ROLLBACK TO SAVEPOINT {_GUARD}")
-                connection.execute(f"RELEASE SAVEPOINT {_GUARD}")
-            raise
+                try:
+                    # Not prepared: psycopg would believe in a preparation that a failure
+                    # before it has kept from happening.
+                    connection.execute(f"SAVEPOINT {_GUARD}", prepare=False)
+                    cursor.execute(sql, params, prepare=False)
+                    connection.execute(f"RELEASE SAVEPOINT {_GUARD}", prepare=False)
+                except self.errors() as error:
+                    failure = error
+        except self.errors() as error:
+            failure = failure or error
+        return failure
 
     def lost_transaction(self, error: Exception, connection: models.Driver) -> bool:
         return bool(connection.closed)

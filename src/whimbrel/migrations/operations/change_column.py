@@ -80,18 +80,8 @@ class ChangeColumn(base.Operation):
     def forward(self, planned: engines.Planned, ddl: engines.Ddl) -> None:
         table = planned.table(self.table)
         old = table.column(self.column.name)
-        new = ddl.found(self.column, table=self.table)
-        kept = tables.FoundColumn(
-            name=old.name,
-            type=new.type,
-            null=old.null if self.column.null is None else new.null,
-            default=old.default if self.column.default is tables.UNSET else new.default,
-            auto_increment=old.auto_increment or new.auto_increment,
-            comment=new.comment or old.comment,
-            collation=new.collation or old.collation,
-            definition=new.definition,
-        )
-        columns = tuple(kept if c.name == old.name else c for c in table.columns)
+        changed = ddl.changed(table, self.column)
+        columns = tuple(changed if c.name == old.name else c for c in table.columns)
         planned.put(self.table, table.replace(columns=columns))
 
     def reverse(self, before: base.Facts | None) -> base.Operation:

@@ -26,7 +26,7 @@ class Execute(base.Operation):
     """execute(sql, params)
 
     `sql` and `params` are the user's; `sent` and `sent_params` are in the database's own
-    dialect and the driver's style.
+    dialect and the driver's style. `notes` say what a translation could not make sure of.
     """
 
     sql: str
@@ -35,6 +35,7 @@ class Execute(base.Operation):
     sent_params: Params
     sort: sqltext.Kind
     backwards: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def kind(self) -> base.Kind:

@@ -1,0 +1,411 @@
+"""Let ActiveRecord models work as guests on a migration's own connection and transaction.
+
+Inside `models_on` a model whose database is the session's gets a guest in place of its backend
+(`guest_backend.py`), by wrappers around upstream's classes (`patches.py`). Every statement of a
+guest passes through the runner's port, and what the port sends runs on the session's connection.
+What an engine says differently is in `engines/*/models.py`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from whimbrel import errors
+from whimbrel.engines import base, shapes, sqltext
+from whimbrel.engines import models as engine_models
+from whimbrel.migrations import answers, guest_backend, patches, promised, quiet
+from whimbrel.migrations.answers import (
+    Answer,
+    Params,
+    Port,
+    answer_from_json,
+    answer_to_json,
+    planned_answer,
+)
+from whimbrel.migrations.guest_backend import Upstream
+
+__all__ = [
+    "Answer",
+    "Guests",
+    "Params",
+    "Port",
+    "answer_from_json",
+    "answer_to_json",
+    "models_on",
+    "planned_answer",
+]
+
+
+@contextlib.contextmanager
+def models_on(
+    session: base.Session, port: Port, *, planning: bool | None = None
+) -> Iterator[Guests]:
+    """Make models of the session's database guests on it, in this thread, for the block.
+
+    While planning (as on a read-only session, if it is not said) models of other databases are
+    watched too: they read, and change nothing. Raises ModelTransactionOpen before the block if
+    a model's own connection is in a transaction, and after it whatever `Guests.check` has found.
+    """
+    guests = Guests(session, port, planning=session.read_only if planning is None else planning)
+    try:
+        with patches.hosting(guests), promised.kept(), answers.made_up_afresh():
+            if patches.is_there():
+                guests.settle_all(patches.all_models())
+            yield guests
+        guests.check()
+        guests.refuse_open_savepoints()
+    except BaseException as error:
+        refusal = _refusal_in(error)
+        if refusal is None:
+            raise
+        # Upstream has wrapped our own words into an error of the database.
+        raise refusal from error
+    finally:
+        guests.leave()
+
+
+def _refusal_in(error: BaseException) -> errors.WhimbrelError | None:
+    """Return our own error out of upstream's, or None if there is none in it."""
+    if not type(error).__module__.startswith("rhosocial.activerecord."):
+        return None
+    inner = error.__cause__
+    while inner is not None and not isinstance(inner, errors.WhimbrelError):
+        inner = inner.__cause__
+    return inner
+
+
+class Guests:
+    """The models of one migration: who is a guest, and whether what they did may be committed."""
+
+    def __init__(self, session: base.Session, port: Port, *, planning: bool) -> None:
+        self.session = session
+        self.port = port
+        self.planning = planning
+        # table -> key column into which models wrote keys of their own (for after_models).
+        self.explicit_keys: dict[str, str] = {}
+        # table -> how often a plan left out a change that models make in another database.
+        self.elsewhere: dict[str, int] = {}
+        self._refusal: errors.WhimbrelError | None = None
+        self._lost: Exception | None = None
+        self._behind: set[str] = set()
+        self._thread = threading.get_ident()
+        self._backends: dict[int, tuple[Upstream, Upstream | None]] = {}
+        self._heard: set[Upstream] = set()
+        self._quiet = quiet.Quiet()
+
+    @functools.cached_property
+    def facts(self) -> engine_models.Models:
+        """Return what the session's engine says differently."""
+        return engine_models.of(self.session.engine)
+
+    @property
+    def open_savepoints(self) -> int:
+        """Return how many transactions of models (savepoints, that is) are open."""
+        guests = [guest for _, guest in self._backends.values() if guest is not None]
+        return sum(guest._transaction_manager.transaction_level - 1 for guest in guests)
+
+    def check(self) -> None:
+        """Raise why nothing more may be sent or committed, if there is a reason.
+
+        A migration may have caught an error that it cannot go on after; it must not be
+        committed as if nothing had happened.
+        """
+        if self._refusal is not None:
+            raise self._refusal
+        if self._lost is not None:
+            cause = self.session.engine.cause(self._lost)
+            raise errors.ModelTransactionLost(cause) from self._lost
+
+    def refuse_open_savepoints(self) -> None:
+        """Raise ModelTransactionOpen if a migration began a transaction and did not end it."""
+        if self.open_savepoints:
+            raise errors.ModelTransactionOpen(
+                "the migration began it and did not end it",
+                remedy="end it with commit_transaction(), or write:  with Model.transaction(): …",
+            )
+
+    def settle_all(self, models: Sequence[Upstream]) -> None:
+        """Make models' own connections hold no locks on this database."""
+        self._quiet.begin()
+        for model in models:
+            self._quiet.hush(model.get_logger())
+            owner = getattr(model, "__backend__", None)
+            if owner is None or owner._connection is None or engine_models.is_async(owner):
+                continue
+            if self._is_ours(owner, ask=False):
+                self.backend_of(owner, model)
+
+    def leave(self) -> None:
+        """Take the connection back from the guests; their models have their own again."""
+        for _, guest in self._backends.values():
+            if guest is not None:
+                guest.disconnect()
+        self._quiet.end()
+
+    # --- what the wrappers ask (patches.Host) ---------------------------------------------------
+
+    def backend_of(self, owner: Upstream, model: Upstream | None) -> Upstream:
+        """Return the guest in place of a backend of this database, or the backend itself."""
+        if isinstance(owner, guest_backend.Guest):
+            return owner
+        if id(owner) not in self._backends:
+            self._check_thread()
+            self._backends[id(owner)] = (owner, self._invite(owner))
+        if model is not None and model not in self._heard:
+            self._heard.add(model)
+            self._quiet.hush(model.get_logger())
+        return self._backends[id(owner)][1] or owner
+
+    def refuse_async(self, owner: Upstream, model: Upstream) -> None:
+        """Raise ModelCallRefused if an asynchronous model may be of this database."""
+        if not engine_models.serves(self.session.engine, owner) or not self.facts.may_be_same(
+            owner, self.session
+        ):
+            return
+        raise errors.ModelCallRefused(
+            f"a statement of the asynchronous model {model.__name__}",
+            why="its connection would not be the migration's: its changes would be committed "
+            "apart, and it could wait for the migration's own locks for ever",
+            remedy="use a synchronous model of the same table, or SQL:  self.execute(…)",
+        )
+
+    def save_data(self, record: Upstream, data: dict[str, Any]) -> dict[str, Any]:
+        """Add the key that a new record was given, which upstream would drop."""
+        model = type(record)
+        if not isinstance(model.backend(), guest_backend.Guest):
+            return data
+        fields, columns = model.primary_key_fields(), model.primary_key_columns()
+        for name, column in zip(fields, columns, strict=True):
+            value = getattr(record, name, None)
+            if value is None:
+                continue
+            data.setdefault(name, value)
+            if len(fields) == 1 and type(value) is int:
+                table = guest_backend.table(model.table_name(), model.schema_name())
+                self.explicit_keys[table] = column
+                self._behind.add(table)
+        return data
+
+    def bulk_create(
+        self,
+        create: Callable[..., Any],
+        model: Upstream,
+        records: list[Upstream],
+        batch_size: int | None,
+    ) -> None:
+        """Insert records, some of which may have a key and some not: all or none of them.
+
+        Upstream takes the columns of all from the first one; the others' keys would be dropped.
+        """
+        if not isinstance(model.backend(), guest_backend.Guest):
+            create(records, batch_size=batch_size)
+            return
+        if batch_size is None and self.facts.most_parameters is not None:
+            batch_size = max(1, self.facts.most_parameters // len(model.model_fields))
+        groups: dict[tuple[bool, ...], list[int]] = {}
+        for place, record in enumerate(records):
+            given = tuple(getattr(record, k, None) is not None for k in model.primary_key_fields())
+            groups.setdefault(given, []).append(place)
+        if len(groups) == 1:
+            create(records, batch_size=batch_size)
+            return
+        try:
+            with model.transaction():
+                # Given keys first: the counter has to be past them before it makes new ones.
+                for _, places in sorted(groups.items(), reverse=True):
+                    _create_group(create, records, places, batch_size)
+        except BaseException:
+            for record in records:
+                record._is_from_db = False
+            raise
+
+    # --- who is a guest -------------------------------------------------------------------------
+
+    def _is_ours(self, owner: Upstream, *, ask: bool) -> bool | None:
+        if not engine_models.serves(self.session.engine, owner):
+            return False
+        return self.facts.is_same(owner, self.session, ask=ask)
+
+    def _invite(self, owner: Upstream) -> Upstream | None:
+        if not self._is_ours(owner, ask=True):
+            return self._made(owner, _Watched(self, owner)) if self.planning else None
+        if self.facts.open_transaction(owner):
+            raise errors.ModelTransactionOpen(
+                f"a model's own connection ({type(owner).__name__}) is in one, on the database "
+                "that is migrated",
+                remedy="commit it or roll it back before the migration begins, which might wait\n"
+                "for its locks for ever and would not see its rows",
+            )
+        self.facts.settle(owner)
+        self.facts.adapt(owner)
+        return self._made(owner, _Hosted(self, owner))
+
+    def _made(self, owner: Upstream, line: guest_backend.Line) -> Upstream:
+        patches.forward(owner)
+        return guest_backend.make(owner, line)
+
+    def _check_thread(self) -> None:
+        if threading.get_ident() != self._thread:
+            raise errors.ModelCallRefused(
+                "a statement of a model in another thread",
+                why="the migration's connection belongs to the thread that runs it",
+                remedy="call the model in up() itself, not in a thread that it starts",
+            )
+
+    # --- statements -----------------------------------------------------------------------------
+
+    def _before_statement(self, sql: str, dialect: str) -> None:
+        self._check_thread()
+        self.check()
+        first = sql.split(None, 1)[0].upper() if sql.strip() else ""
+        if first in _PLAIN:
+            return
+        try:
+            kind = sqltext.kind(sql, dialect)
+        except errors.SqlNotUnderstood:
+            return  # the server will say what it thinks of it
+        # Upstream's own call for deferred constraints; it ends with the transaction.
+        if kind in guest_backend.REASONS and sql.upper().split()[:2] != ["SET", "CONSTRAINTS"]:
+            guest_backend.refuse(f"{first} through a model's backend", guest_backend.REASONS[kind])
+
+    def _through(self, sql: str, params: Params, send: Callable[[], Answer]) -> Answer:
+        try:
+            return self.port.through(sql, params, send)
+        except errors.WhimbrelError as refusal:
+            self._refusal = refusal
+            raise
+
+    def _send(self, *statements: str, params: Params = None, savepoints: bool = False) -> Answer:
+        """Run statements on the session's connection; return what the last one gives."""
+        by_itself = _commits_by_itself(self.session)
+        if not by_itself:
+            self.session.begin()
+        connection = self.session.connection.connection.driver_connection
+        if connection is None:
+            raise errors.ModelTransactionLost("the connection is closed")
+        with contextlib.closing(connection.cursor()) as cursor:
+            try:
+                for sql in statements:
+                    if savepoints:
+                        cursor.execute(sql)
+                    else:
+                        self.facts.send(cursor, sql, params)
+                return _read(cursor)
+            except self.facts.errors() as error:
+                loses = not self.planning and not by_itself
+                if loses and self.facts.lost_transaction(error, connection):
+                    self._lost = error
+                raise
+
+    def _catch_up(self, table: str, columns: Sequence[str]) -> None:
+        """Move a table's counter past explicit keys before it hands out one of its own."""
+        if table in self._behind and self.explicit_keys[table] not in columns:
+            self._behind.discard(table)
+            if not self.planning:
+                key = {table: self.explicit_keys[table]}
+                self.session.engine.after_models(self.session, key)
+
+
+# What needs no closer look: neither the schema nor the transaction can be meant.
+_PLAIN = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
+
+
+class _Hosted:
+    """The line of a guest to the session's connection, through the runner's port."""
+
+    def __init__(self, guests: Guests, owner: Upstream) -> None:
+        self._guests = guests
+        self._owner = owner
+        self._facts = guests.facts
+
+    def answer(self, sql: str, params: Params) -> Answer:
+        guests = self._guests
+        guests._before_statement(sql, guests.session.engine.dialect)
+        if isinstance(params, Sequence) and params:
+            self._facts.check_exact(guests.session, sql, params)
+            sql = self._facts.statement(sql, params)
+            params = tuple(map(self._facts.parameter, params))
+        bound = params or None
+        try:
+            return guests._through(sql, bound, lambda: guests._send(sql, params=bound))
+        except self._facts.errors() as error:
+            native = self._facts.native(error, self._owner)
+            if native is error:
+                raise
+            raise native from error
+
+    def savepoint(self, verb: str, name: str, *, release: bool = False) -> None:
+        guests = self._guests
+        guests._check_thread()
+        guests.check()
+        quoted = guests.session.engine.quote(name)
+        sql = [f"{verb} {quoted}"]
+        if release:
+            sql.append(f"RELEASE SAVEPOINT {quoted}")
+        guests._through(sql[0], None, lambda: guests._send(*sql, savepoints=True))
+
+    def catch_up(self, table: str, columns: Sequence[str]) -> None:
+        self._guests._catch_up(table, columns)
+
+
+class _Watched:
+    """The line of a model of another database to its own connection: it only reads, to plan."""
+
+    def __init__(self, guests: Guests, owner: Upstream) -> None:
+        self._guests = guests
+        self._owner = owner
+
+    def answer(self, sql: str, params: Params) -> Answer:
+        guests = self._guests
+        dialect = engine_models.dialect(self._owner)
+        guests._before_statement(sql, dialect)
+        if sqltext.kind(sql, dialect) is not sqltext.Kind.QUERY:
+            table = ".".join(shapes.read(sql).table) or sql.split(None, 1)[0].upper()
+            guests.elsewhere[table] = guests.elsewhere.get(table, 0) + 1
+            return planned_answer(sql, params)
+        with contextlib.closing(self._owner._get_cursor()) as cursor:
+            if params:
+                cursor.execute(sql, params)
+            else:
+                cursor.execute(sql)
+            return _read(cursor)
+
+    def savepoint(self, verb: str, name: str, *, release: bool = False) -> None:
+        """Nothing is changed that would have to be taken back."""
+
+    def catch_up(self, table: str, columns: Sequence[str]) -> None:
+        """Nothing is inserted that a counter would have to know."""
+
+
+def _read(cursor: engine_models.Driver) -> Answer:
+    columns: tuple[str, ...] | None = None
+    rows: tuple[tuple[object, ...], ...] = ()
+    if cursor.description is not None:
+        columns = tuple(str(column[0]) for column in cursor.description)
+        rows = tuple(tuple(row) for row in cursor.fetchall())
+    last_id = getattr(cursor, "lastrowid", None)
+    return Answer(columns=columns, rows=rows, changed=cursor.rowcount, last_id=last_id)
+
+
+def _commits_by_itself(session: base.Session) -> bool:
+    return session.connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
+
+
+def _create_group(
+    create: Callable[..., Any],
+    records: list[Upstream],
+    places: list[int],
+    batch_size: int | None,
+) -> None:
+    from rhosocial.activerecord.backend.errors import BulkValidationError
+
+    try:
+        create([records[place] for place in places], batch_size=batch_size)
+    except BulkValidationError as error:
+        # It counts in the group, and the caller in the whole list.
+        told = [(places[number], text) for number, text in error.errors]
+        raise BulkValidationError(told) from error

@@ -1,0 +1,7 @@
+-- up
+
+ALTER TABLE `parent` ADD CONSTRAINT `amount_is_positive` CHECK (amount >= 0);
+
+-- down
+
+ALTER TABLE `parent` DROP CHECK `amount_is_positive`;

@@ -1,0 +1,7 @@
+-- up
+
+ALTER TABLE `parent` MODIFY COLUMN `code` VARCHAR(20) NULL DEFAULT 'new' COMMENT 'the ; code';
+
+-- down
+
+ALTER TABLE `parent` MODIFY COLUMN `code` VARCHAR(20) NULL COMMENT 'the ; code';

@@ -1,0 +1,7 @@
+-- up
+
+ALTER TABLE "parent" ALTER COLUMN "code" SET DEFAULT 'new';
+
+-- down
+
+ALTER TABLE "parent" ALTER COLUMN "code" DROP DEFAULT;

@@ -1,0 +1,7 @@
+-- up
+
+ALTER TABLE "parent" ALTER COLUMN "code" SET NOT NULL;
+
+-- down
+
+ALTER TABLE "parent" ALTER COLUMN "code" DROP NOT NULL;

@@ -1,0 +1,7 @@
+-- up
+
+ALTER TABLE `parent` MODIFY COLUMN `name` VARCHAR(120) NOT NULL;
+
+-- down
+
+ALTER TABLE `parent` MODIFY COLUMN `name` VARCHAR(80) NOT NULL;

@@ -1,0 +1,7 @@
+-- up
+
+ALTER TABLE "parent" ALTER COLUMN "name" TYPE VARCHAR(120);
+
+-- down
+
+ALTER TABLE "parent" ALTER COLUMN "name" TYPE VARCHAR(80);

@@ -1,0 +1,31 @@
+-- up
+
+CREATE TABLE `every` (
+  `a` INTEGER NOT NULL,
+  `b` INTEGER NOT NULL,
+  `s` VARCHAR(255) NULL DEFAULT 'x',
+  `t` LONGTEXT NULL,
+  `si` SMALLINT NULL DEFAULT 3,
+  `bi` BIGINT NULL,
+  `de` DECIMAL(20, 6) NULL,
+  `f` DOUBLE NULL,
+  `do` DOUBLE NULL DEFAULT 1.5,
+  `bo` BOOL NULL DEFAULT FALSE,
+  `da` DATE NULL,
+  `ti` TIME(6) NULL,
+  `dt` DATETIME(6) NULL,
+  `ts` TIMESTAMP(6) NULL,
+  `j` JSON NULL,
+  `bin` LONGBLOB NULL,
+  `u` CHAR(36) NULL,
+  `e` ENUM('one', 't''wo') NULL DEFAULT 'one',
+  `uq` VARCHAR(30) NULL,
+  `g` INTEGER GENERATED ALWAYS AS (a + b) STORED,
+  `now` DATETIME(6) NULL DEFAULT CURRENT_TIMESTAMP(6),
+  PRIMARY KEY (`a`, `b`),
+  CONSTRAINT `uq_every_uq` UNIQUE (`uq`)
+) ENGINE=InnoDB;
+
+-- down
+
+DROP TABLE `every`;

@@ -1,0 +1,31 @@
+-- up
+
+CREATE TABLE "every" (
+  "a" INTEGER NOT NULL,
+  "b" INTEGER NOT NULL,
+  "s" VARCHAR(255) DEFAULT 'x',
+  "t" TEXT,
+  "si" SMALLINT DEFAULT 3,
+  "bi" BIGINT,
+  "de" NUMERIC(20, 6),
+  "f" DOUBLE PRECISION,
+  "do" DOUBLE PRECISION DEFAULT 1.5,
+  "bo" BOOLEAN DEFAULT FALSE,
+  "da" DATE,
+  "ti" TIME WITHOUT TIME ZONE,
+  "dt" TIMESTAMP WITHOUT TIME ZONE,
+  "ts" TIMESTAMP WITH TIME ZONE,
+  "j" JSONB,
+  "bin" BYTEA,
+  "u" UUID,
+  "e" VARCHAR(4) DEFAULT 'one' CONSTRAINT "en_every_e" CHECK ("e" IN ('one', 't''wo')),
+  "uq" VARCHAR(30),
+  "g" INTEGER GENERATED ALWAYS AS (a + b) STORED,
+  "now" TIMESTAMP WITHOUT TIME ZONE DEFAULT CURRENT_TIMESTAMP,
+  PRIMARY KEY ("a", "b"),
+  CONSTRAINT "uq_every_uq" UNIQUE ("uq")
+);
+
+-- down
+
+DROP TABLE "every";

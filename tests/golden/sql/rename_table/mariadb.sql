@@ -1,0 +1,7 @@
+-- up
+
+RENAME TABLE `parent` TO `Order Details`;
+
+-- down
+
+RENAME TABLE `Order Details` TO `parent`;

@@ -116,7 +116,7 @@ class UnknownDatabase(UsageError):
             f"no database is called {alias!r}",
             where=config,
             object=f"known: {names(known)}",
-            remedy="use one of these names or a URL:  --database sqlite:///app.db",
+            remedy="use one of these names, or a URL:  --database URL",
         )
 
 
@@ -575,12 +575,15 @@ class DecimalNotExact(RefusedError):
     slug = "decimal-not-exact"
 
     def __init__(self, table: str, column: str, *, value: str, type_name: str) -> None:
+        digits, _, places = value.lstrip("-").partition(".")
         super().__init__(
             f"column {table}.{column} cannot keep every digit of a decimal",
             object=f"value {value}, column type {type_name or '(none)'}",
             left="this row was not written",
-            remedy="make it a text column, or round the value in the migration:\n"
-            f'self.change_column("{table}", "{column}", "string")',
+            remedy="give the column room for it, earlier in the same migration:\n"
+            f'self.change_column("{table}", "{column}", "decimal", '
+            f"precision={len(digits + places)}, scale={len(places)})\n"
+            "or round the value",
         )
 
 

@@ -379,6 +379,10 @@ class Engine(abc.ABC):
         A read-only session cannot write even if asked to: the engine itself refuses.
         """
 
+    def answered_by(self, session: Session) -> str:
+        """Return the name of the engine that really answered, which the URL may not know."""
+        return self.name
+
     @abc.abstractmethod
     def catalog(self, session: Session) -> Catalog:
         """Return the real catalog of the session's database."""

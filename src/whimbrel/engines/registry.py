@@ -59,7 +59,12 @@ def parse(url: str) -> tuple[base.Engine, sa.URL]:
 def open_session(url: str, *, read_only: bool = False) -> base.Session:
     """Open a session on a database; raise BadUrl, MissingExtra, DatabaseUnavailable."""
     engine, parsed = parse(url)
-    return engine.open(parsed, read_only=read_only)
+    session = engine.open(parsed, read_only=read_only)
+    really = engine.answered_by(session)
+    if really != engine.name:
+        session.engine = by_name(really)
+        session.url = parsed.set(drivername=really).render_as_string(hide_password=True)
+    return session
 
 
 def by_name(name: str) -> base.Engine:

@@ -37,11 +37,10 @@ class MysqlEngine(base.Engine):
         connection = connect.connect(
             self, driver_url, arguments={"connect_timeout": connect.CONNECT_SECONDS}, remedy=_remedy
         )
-        engine = self._by_version(str(connection.exec_driver_sql("SELECT VERSION()").scalar()))
         session = base.Session(
-            engine,
+            self,
             connection,
-            url=url.set(drivername=engine.name).render_as_string(hide_password=True),
+            url=url.set(drivername=self.name).render_as_string(hide_password=True),
             read_only=read_only,
         )
         # The server's modes stay; what would lose data in silence is refused beside them.
@@ -56,13 +55,10 @@ class MysqlEngine(base.Engine):
         session.commit()
         return session
 
-    def _by_version(self, version: str) -> MysqlEngine:
-        """Return the engine that answered, which need not be the one in the URL."""
-        if "mariadb" not in version.lower():
-            return ENGINE
-        from whimbrel.engines.mariadb import engine as mariadb
-
-        return mariadb.ENGINE
+    def answered_by(self, session: base.Session) -> str:
+        version = str(session.fetch("SELECT VERSION()")[0][0])
+        session.commit()
+        return "mariadb" if "mariadb" in version.lower() else "mysql"
 
     def catalog(self, session: base.Session) -> base.Catalog:
         return catalog.MysqlCatalog(session)

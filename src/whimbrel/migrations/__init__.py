@@ -1,0 +1,1 @@
+"""Migrations: changes of schema and data inside one database."""

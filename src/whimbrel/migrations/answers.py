@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from whimbrel import errors
-from whimbrel.engines import shapes
+from whimbrel.engines import changes
 from whimbrel.journal import values
 
 Params = Sequence[object] | Mapping[str, object] | None
@@ -57,20 +57,20 @@ def planned_answer(sql: str, params: Params) -> Answer:
 
     Keys that the database would generate are negative, so that they meet no real ones.
     """
-    shape = shapes.read(sql)
-    if not shape.verb:
+    change = changes.read(sql)
+    if not change.verb:
         return Answer(columns=None, rows=(), changed=0, last_id=None)
-    keys = _made_up_keys(shape.rows)
-    last_id = keys[0] if shape.verb in ("INSERT", "REPLACE") else None
-    if shape.returning is None:
-        return Answer(columns=None, rows=(), changed=shape.rows, last_id=last_id)
-    columns = shape.columns if shape.returning == ("*",) else shape.returning
-    given = {name: index for index, name in enumerate(shape.columns)}
+    keys = _made_up_keys(change.rows)
+    last_id = keys[0] if change.verb in ("INSERT", "REPLACE") else None
+    if change.returning is None:
+        return Answer(columns=None, rows=(), changed=change.rows, last_id=last_id)
+    columns = change.columns if change.returning == ("*",) else change.returning
+    given = {name: index for index, name in enumerate(change.columns)}
     rows = []
     for number, key in enumerate(keys):
-        cells = shape.cells[number] if shape.cells else ()
+        cells = change.cells[number] if change.cells else ()
         rows.append(tuple(_cell(cells, given.get(name), params, key) for name in columns))
-    return Answer(columns=columns, rows=tuple(rows), changed=shape.rows, last_id=last_id)
+    return Answer(columns=columns, rows=tuple(rows), changed=change.rows, last_id=last_id)
 
 
 def _cell(cells: Sequence[int | None], index: int | None, params: Params, key: int) -> object:

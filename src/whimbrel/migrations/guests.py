@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from whimbrel import errors
-from whimbrel.engines import base, shapes, sqltext
+from whimbrel.engines import base, changes, sqltext
 from whimbrel.engines import models as engine_models
 from whimbrel.migrations import answers, guest_backend, patches, promised, quiet
 from whimbrel.migrations.answers import (
@@ -364,7 +364,7 @@ class _Watched:
         dialect = engine_models.dialect(self._owner)
         guests._before_statement(sql, dialect)
         if sqltext.kind(sql, dialect) is not sqltext.Kind.QUERY:
-            table = ".".join(shapes.read(sql).table) or sql.split(None, 1)[0].upper()
+            table = ".".join(changes.read(sql).table) or sql.split(None, 1)[0].upper()
             guests.elsewhere[table] = guests.elsewhere.get(table, 0) + 1
             return planned_answer(sql, params)
         with contextlib.closing(self._owner._get_cursor()) as cursor:

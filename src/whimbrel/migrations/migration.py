@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from whimbrel import errors, tables
+from whimbrel.engines import base
 from whimbrel.migrations import operations as ops
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Migration:
         comment: str | None = None,
     ) -> None:
         """Create a table. A composite key is given here, or by primary_key on several columns."""
+        _not_ours(name)
         key = _names(primary_key) if primary_key else ()
         key = key or tuple(column.name for column in columns if column.primary_key)
         seen = [column.name for column in columns]
@@ -74,6 +76,7 @@ class Migration:
 
     def rename_table(self, old: str, new: str) -> None:
         """Rename a table."""
+        _not_ours(new)
         self._desk.perform(ops.RenameTable(table=old, to=new))
 
     # --- columns ----------------------------------------------------------------------------
@@ -290,6 +293,15 @@ class Migration:
         operation = self._desk.prepare(sql, params, dialect=dialect, reverse=reverse)
         # Typed as rows, since a query is where the type matters; a change gives an int.
         return cast("list[tuple[object, ...]]", self._desk.perform(operation))
+
+
+def _not_ours(table: str) -> None:
+    if table.lower().startswith(base.OUR_PREFIX):
+        raise errors.UsageError(
+            f"a table cannot be called {table!r}: names beginning with {base.OUR_PREFIX} "
+            "are those of the journal",
+            remedy="choose another name",
+        )
 
 
 def _in_key(column: tables.Column) -> tables.Column:

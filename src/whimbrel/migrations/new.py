@@ -25,6 +25,7 @@ _STAMPED: Final = re.compile(r"([0-9]{8}_[0-9]{6})_")
 # Letters that stay whole when their accents are taken off, but have a usual ASCII spelling.
 _SPELLINGS: Final = str.maketrans(
     {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"}
+    | {"\N{FRACTION SLASH}": "_"}
 )
 
 _HEAD: Final = '''\
@@ -126,7 +127,10 @@ def _ascii(letter: str) -> str:
     bare = "".join(
         part for part in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(part)
     ).translate(_SPELLINGS)
-    return bare if bare.isascii() and bare else letter
+    if bare.isascii() and bare:
+        return bare
+    # What Python takes in the name of a class may stay; other numbers and signs may not.
+    return letter if f"x{letter}".isidentifier() else "_"
 
 
 def _branches(folder: Path, root: Path) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from whimbrel.migrations import desk as desks
 from whimbrel.migrations import guests
 from whimbrel.migrations import operations as ops
 from whimbrel.migrations import plan as plans
+from whimbrel.migrations.operations import reversal
 
 # A loop that asks the same question so often waits for changes that a plan does not make.
 SAME_QUESTIONS: Final = 200
@@ -264,7 +265,7 @@ class PlanDesk(desks.Desk):
 
     def _irreversible(self, operation: ops.Operation) -> str:
         try:
-            operation.reverse(operation.before(self.planned))
+            reversal.reverse(operation, operation.before(self.planned))
         except errors.Irreversible as error:
             return error.what.rsplit(": ", 1)[-1]
         except errors.RefusedError:

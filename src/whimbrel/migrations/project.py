@@ -285,18 +285,23 @@ class Project:
                     notes.interrupt_dead_runs()
                     session.commit()
                     yield session, lock, holder
-                finally:
-                    if not session.connection.invalidated:
+                except BaseException:
+                    # What stopped us counts; a session that is gone has freed the lock itself.
+                    with contextlib.suppress(sa.exc.SQLAlchemyError):
                         lock.release()
+                    raise
+                lock.release()
             except sa.exc.DBAPIError as error:
                 raise errors.MigrationFailed(
-                    "the database did not take Whimbrel's own note",
+                    "the database does not let Whimbrel keep its journal",
                     where=None,
                     database=self.url,
                     left="what was not committed is taken back",
                     cause=session.engine.cause(error),
-                    remedy="see what is applied:  whimbrel status",
-                    resumable=True,
+                    remedy="let this user create and write the tables whimbrel_…, then see\n"
+                    "what is applied:  whimbrel status",
+                    resumable=False,
+                    slug="journal-not-writable",
                 ) from error
         finally:
             session.close()

@@ -14,6 +14,7 @@ from sqlglot import exp
 from whimbrel import errors
 from whimbrel.migrations import desk as desks
 from whimbrel.migrations import operations as ops
+from whimbrel.migrations.operations import reversal
 
 Noted = tuple[ops.Operation, dict[str, object] | None]
 
@@ -64,7 +65,7 @@ def _reverse(
                 why="it changed rows that were there before",
                 remedy=_FINISH,
             )
-    return [operation.reverse(before)]
+    return [reversal.reverse(operation, before)]
 
 
 class _Made:

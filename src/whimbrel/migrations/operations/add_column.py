@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from whimbrel import errors, tables
 from whimbrel.engines import base as engines
-from whimbrel.migrations.operations import base, remove_column
+from whimbrel.migrations.operations import base
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +50,3 @@ class AddColumn(base.Operation):
             uniques += (tables.Unique(name=name, columns=(self.column.name,)),)
         columns = (*found.columns, ddl.found(self.column, table=self.table))
         planned.put(self.table, found.replace(columns=columns, uniques=uniques))
-
-    def reverse(self, before: base.Facts | None) -> base.Operation:
-        return remove_column.RemoveColumn(table=self.table, column=self.column.name)

@@ -31,9 +31,6 @@ class AddConstraint(base.Operation):
         )
         return any(part.name == self.name for part in parts)
 
-    def reverse(self, before: base.Facts | None) -> base.Operation:
-        return remove_constraint.RemoveConstraint(table=self.table, name=self.name)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddForeignKey(AddConstraint):
@@ -62,11 +59,6 @@ class AddForeignKey(AddConstraint):
     def forward(self, planned: engines.Planned, ddl: engines.Ddl) -> None:
         found = planned.table(self.table)
         planned.put(self.table, found.replace(foreign_keys=(*found.foreign_keys, self.key)))
-
-    def reverse(self, before: base.Facts | None) -> base.Operation:
-        return remove_constraint.RemoveConstraint(
-            table=self.table, name=self.name, columns=self.key.columns
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from whimbrel import errors
 from whimbrel.engines import base
 
 Facts = Mapping[str, object]
@@ -65,17 +64,6 @@ class Operation(abc.ABC):
 
     def forward(self, planned: base.Planned, ddl: base.Ddl) -> None:
         """Tell a planned catalog what this makes of its tables."""
-
-    def reverse(self, before: Facts | None) -> Operation:
-        """Return what takes this back; `before` is what was noted, None if it never ran.
-
-        Raises Irreversible, naming the operation.
-        """
-        raise errors.Irreversible(
-            self.describe(),
-            why="there is nothing that would bring back what was there",
-            remedy="write up() and down() instead of change()",
-        )
 
     def precheck(self, session: base.Session, ddl: base.Ddl) -> None:
         """Ask the data before sending anything; raise RefusedError for values that forbid it."""

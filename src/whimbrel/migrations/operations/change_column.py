@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from whimbrel import errors, tables
 from whimbrel.engines import base as engines
-from whimbrel.migrations.operations import base, restore_column
+from whimbrel.migrations.operations import base
 
 _EXAMPLES = 5
 
@@ -83,20 +83,6 @@ class ChangeColumn(base.Operation):
         changed = ddl.changed(table, self.column)
         columns = tuple(changed if c.name == old.name else c for c in table.columns)
         planned.put(self.table, table.replace(columns=columns))
-
-    def reverse(self, before: base.Facts | None) -> base.Operation:
-        if before is None:
-            raise errors.Irreversible(
-                self.describe(),
-                why="change() does not say what the column was before",
-                remedy="write up() and down() instead of change()",
-            )
-        column = tables.part_from_json(before["column"])  # type: ignore[arg-type]
-        if not isinstance(column, tables.FoundColumn):
-            raise errors.Irreversible(
-                self.describe(), why="the journal is damaged", remedy="whimbrel up"
-            )
-        return restore_column.RestoreColumn(table=self.table, column=column)
 
 
 def _words(column: tables.Column) -> str:

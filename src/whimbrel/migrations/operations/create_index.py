@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from whimbrel import tables
 from whimbrel.engines import base as engines
-from whimbrel.migrations.operations import base, remove_index
+from whimbrel.migrations.operations import base
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +39,3 @@ class CreateIndex(base.Operation):
     def forward(self, planned: engines.Planned, ddl: engines.Ddl) -> None:
         found = planned.table(self.table)
         planned.put(self.table, found.replace(indexes=(*found.indexes, self.index)))
-
-    def reverse(self, before: base.Facts | None) -> base.Operation:
-        return remove_index.RemoveIndex(
-            table=self.table,
-            name=self.index.name,
-            columns=self.index.columns,
-            concurrently=self.concurrently,
-        )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from whimbrel import errors, tables
 from whimbrel.engines import base as engines
-from whimbrel.migrations.operations import base, drop_table
+from whimbrel.migrations.operations import base
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +48,3 @@ class CreateTable(base.Operation):
                 comment=new.comment,
             ),
         )
-
-    def reverse(self, before: base.Facts | None) -> base.Operation:
-        return drop_table.DropTable(table=self.table.name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from whimbrel import errors
 from whimbrel.engines import base as engines
 from whimbrel.migrations.operations import base
 
@@ -26,11 +25,3 @@ class DropTable(base.Operation):
 
     def forward(self, planned: engines.Planned, ddl: engines.Ddl) -> None:
         planned.put(self.table, None)
-
-    def reverse(self, before: base.Facts | None) -> base.Operation:
-        raise errors.Irreversible(
-            self.describe(),
-            why="its rows are gone",
-            remedy="write up() and down() instead of change(), "
-            "or rename the table and drop it in a later migration",
-        )

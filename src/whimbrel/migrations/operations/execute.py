@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from whimbrel import errors
 from whimbrel.engines import base as engines
 from whimbrel.engines import sqltext
 from whimbrel.migrations.operations import base
@@ -66,13 +65,3 @@ class Execute(base.Operation):
 
     def forward(self, planned: engines.Planned, ddl: engines.Ddl) -> None:
         planned.apply(self.statements(ddl))
-
-    def reverse(self, before: base.Facts | None) -> base.Operation:
-        if self.kind in {base.Kind.QUERY, base.Kind.SESSION}:
-            return self
-        raise errors.Irreversible(
-            f"execute({self.describe()[:80]!r})",
-            why="SQL does not say what would take it back",
-            remedy="give the way back:  self.execute(…, reverse=…)\n"
-            "or write up() and down() instead of change()",
-        )

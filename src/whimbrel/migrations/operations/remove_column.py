@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from whimbrel import errors, tables
+from whimbrel import tables
 from whimbrel.engines import base as engines
 from whimbrel.migrations.operations import base
 
@@ -38,16 +38,4 @@ class RemoveColumn(base.Operation):
                 indexes=tuple(i for i in found.indexes if gone not in i.columns),
                 foreign_keys=tuple(k for k in found.foreign_keys if gone not in k.columns),
             ),
-        )
-
-    def reverse(self, before: base.Facts | None) -> base.Operation:
-        if self.was is not None and before is None:
-            from whimbrel.migrations.operations import add_column
-
-            return add_column.AddColumn(table=self.table, column=self.was)
-        raise errors.Irreversible(
-            self.describe(),
-            why="its values are gone",
-            remedy="write up() and down() instead of change(); or, if an empty column will do,\n"
-            f'give its type:  self.remove_column("{self.table}", "{self.column}", "string")',
         )

@@ -61,21 +61,3 @@ class RemoveConstraint(base.Operation):
                 uniques=tuple(u for u in found.uniques if u != gone),
             ),
         )
-
-    def reverse(self, before: base.Facts | None) -> base.Operation:
-        if before is None:
-            raise errors.Irreversible(
-                self.describe(),
-                why="change() does not say what it was",
-                remedy="write up() and down() instead of change()",
-            )
-        from whimbrel.migrations.operations import add_constraint
-
-        was = tables.part_from_json(before["constraint"])  # type: ignore[arg-type]
-        if isinstance(was, tables.ForeignKey):
-            return add_constraint.AddForeignKey(table=self.table, key=was)
-        if isinstance(was, tables.Check):
-            return add_constraint.AddCheck(table=self.table, check=was)
-        if isinstance(was, tables.Unique):
-            return add_constraint.AddUnique(table=self.table, unique=was)
-        raise errors.Irreversible(self.describe(), why="the journal is damaged", remedy="up")

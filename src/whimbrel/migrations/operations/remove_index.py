@@ -56,19 +56,3 @@ class RemoveIndex(base.Operation):
         found = planned.table(self.table)
         gone = self.find(found)
         planned.put(self.table, found.replace(indexes=tuple(i for i in found.indexes if i != gone)))
-
-    def reverse(self, before: base.Facts | None) -> base.Operation:
-        if before is None:
-            raise errors.Irreversible(
-                self.describe(),
-                why="change() does not say what kind of index it was",
-                remedy="write up() and down() instead of change()",
-            )
-        from whimbrel.migrations.operations import create_index
-
-        index = tables.part_from_json(before["index"])  # type: ignore[arg-type]
-        if not isinstance(index, tables.Index):
-            raise errors.Irreversible(self.describe(), why="the journal is damaged", remedy="up")
-        return create_index.CreateIndex(
-            table=self.table, index=index, concurrently=self.concurrently
-        )

@@ -64,6 +64,3 @@ class RenameColumn(base.Operation):
     def _index(self, index: tables.Index) -> tables.Index:
         columns = (self._new(c) if isinstance(c, str) else c for c in index.columns)
         return dataclasses.replace(index, columns=tuple(columns))
-
-    def reverse(self, before: base.Facts | None) -> base.Operation:
-        return RenameColumn(table=self.table, column=self.to, to=self.column)

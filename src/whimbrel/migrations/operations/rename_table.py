@@ -35,6 +35,3 @@ class RenameTable(base.Operation):
         if found is not None:
             planned.put(self.table, None)
             planned.put(self.to, found.replace(name=self.to))
-
-    def reverse(self, before: base.Facts | None) -> base.Operation:
-        return RenameTable(table=self.to, to=self.table)

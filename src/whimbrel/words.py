@@ -9,8 +9,14 @@ _DAY = 86400
 
 def count(number: int, noun: str) -> str:
     """Write a number with its noun: '1 row', '2,500 rows'."""
-    plural = noun if number == 1 else f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
-    return f"{number:,} {plural}"
+    return f"{number:,} {noun if number == 1 else plural(noun)}"
+
+
+def plural(noun: str) -> str:
+    """Write several of a noun: keys, queries, indexes."""
+    if noun.endswith("y") and noun[-2:-1] not in "aeiou":
+        return f"{noun[:-1]}ies"
+    return f"{noun}es" if noun.endswith(("s", "x", "ch", "sh")) else f"{noun}s"
 
 
 def duration(seconds: float) -> str:
@@ -19,7 +25,7 @@ def duration(seconds: float) -> str:
         return f"{seconds * 1000:.1f} ms"
     if seconds < 0.9995:
         return f"{seconds * 1000:.0f} ms"
-    if seconds < _MINUTE:
+    if seconds < _MINUTE - 0.05:
         return f"{seconds:.1f} s"
     whole = round(seconds)
     if whole < _HOUR:

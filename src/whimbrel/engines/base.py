@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import sqlalchemy as sa
@@ -371,6 +372,10 @@ class Engine(abc.ABC):
     can: Capabilities
     paramstyle: str
     url_example: str
+
+    def located(self, url: sa.URL, folder: Path) -> sa.URL:
+        """Return the URL with a relative file placed in `folder`; servers have none."""
+        return url
 
     @abc.abstractmethod
     def open(self, url: sa.URL, *, read_only: bool = False) -> Session:

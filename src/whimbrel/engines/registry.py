@@ -45,6 +45,13 @@ def parse(url: str) -> tuple[base.Engine, sa.URL]:
             why="it does not have the parts of a URL",
             known=EXAMPLES,
         ) from None
+    if parsed.host and url.split("?", 1)[0].count("@") > 1:
+        # The rest of such a password would stand in the host's place, and be shown.
+        raise errors.BadUrl(
+            f"{parsed.drivername}://…",
+            why="it has more than one @",
+            known=("…  where an @, : or / that belongs to the password is %40, %3A or %2F",),
+        )
     scheme = parsed.drivername.split("+", 1)[0]
     if scheme not in _SCHEMES:
         raise errors.BadUrl(

@@ -69,7 +69,7 @@ class Line(Protocol):
     def savepoint(self, verb: str, name: str, *, release: bool = False) -> None:
         """Make, release or go back to a savepoint; `release` it after going back."""
 
-    def catch_up(self, table: str, columns: Sequence[str]) -> None:
+    def catch_up(self, schema: str | None, table: str, columns: Sequence[str]) -> None:
         """Be told the columns that an INSERT will fill."""
 
 
@@ -174,11 +174,11 @@ class Guest:
         """Nothing is logged, and summing up the values would take a third of the time."""
 
     def insert(self, options: Any) -> Any:
-        self._line.catch_up(table(options.table, options.schema_name), list(options.data))
+        self._line.catch_up(options.schema_name, options.table, list(options.data))
         return super().insert(options)  # type: ignore[misc]
 
     def bulk_insert(self, options: Any) -> Any:
-        self._line.catch_up(table(options.table, options.schema_name), options.columns)
+        self._line.catch_up(options.schema_name, options.table, options.columns)
         return super().bulk_insert(options)  # type: ignore[misc]
 
     def get_default_adapter_suggestions(self) -> dict[type, Any]:
@@ -189,11 +189,6 @@ class Guest:
                 found[Decimal] = (_ExactDecimals(found[Decimal][0]), Decimal)
             self._suggestions = found
         return self._suggestions
-
-
-def table(name: str, schema: str | None) -> str:
-    """Return the name of a model's table, with its schema if the model has one."""
-    return f"{schema}.{name}" if schema else name
 
 
 class _ExactDecimals:

@@ -17,7 +17,7 @@ from typing import Any
 from whimbrel import errors
 from whimbrel.engines import base, changes, sqltext
 from whimbrel.engines import models as engine_models
-from whimbrel.migrations import answers, guest_backend, patches, promised, quiet
+from whimbrel.migrations import answers, guest_backend, patches, quiet
 from whimbrel.migrations.answers import (
     Answer,
     Params,
@@ -52,12 +52,11 @@ def models_on(
     """
     guests = Guests(session, port, planning=session.read_only if planning is None else planning)
     try:
-        with patches.hosting(guests), promised.kept(), answers.made_up_afresh():
+        with patches.hosting(guests), answers.made_up_afresh():
             if patches.is_there():
                 guests.settle_all(patches.all_models())
             yield guests
-        guests.check()
-        guests.refuse_open_savepoints()
+        guests.end()
     except BaseException as error:
         refusal = _refusal_in(error)
         if refusal is None:
@@ -91,11 +90,10 @@ class Guests:
         self.elsewhere: dict[str, int] = {}
         self._refusal: errors.WhimbrelError | None = None
         self._lost: Exception | None = None
-        self._behind: set[str] = set()
+        # (schema, table) -> key column whose counter does not know of explicit keys yet.
+        self._behind: dict[tuple[str | None, str], str] = {}
         self._thread = threading.get_ident()
         self._backends: dict[int, tuple[Upstream, Upstream | None]] = {}
-        self._heard: set[Upstream] = set()
-        self._quiet = quiet.Quiet()
 
     @functools.cached_property
     def facts(self) -> engine_models.Models:
@@ -120,44 +118,42 @@ class Guests:
             cause = self.session.engine.cause(self._lost)
             raise errors.ModelTransactionLost(cause) from self._lost
 
-    def refuse_open_savepoints(self) -> None:
-        """Raise ModelTransactionOpen if a migration began a transaction and did not end it."""
+    def end(self) -> None:
+        """Leave the session as it may be committed, or raise why it may not."""
+        self.check()
         if self.open_savepoints:
             raise errors.ModelTransactionOpen(
                 "the migration began it and did not end it",
                 remedy="end it with commit_transaction(), or write:  with Model.transaction(): …",
             )
+        for schema, table in [key for key in self._behind if key[0] is not None]:
+            self._advance(schema, table)  # those of no schema are the runner's, in explicit_keys
 
     def settle_all(self, models: Sequence[Upstream]) -> None:
         """Make models' own connections hold no locks on this database."""
-        self._quiet.begin()
         for model in models:
-            self._quiet.hush(model.get_logger())
+            quiet.hush(model.get_logger())
             owner = getattr(model, "__backend__", None)
             if owner is None or owner._connection is None or engine_models.is_async(owner):
                 continue
             if self._is_ours(owner, ask=False):
-                self.backend_of(owner, model)
+                self.backend_of(owner)
 
     def leave(self) -> None:
         """Take the connection back from the guests; their models have their own again."""
         for _, guest in self._backends.values():
             if guest is not None:
                 guest.disconnect()
-        self._quiet.end()
 
     # --- what the wrappers ask (patches.Host) ---------------------------------------------------
 
-    def backend_of(self, owner: Upstream, model: Upstream | None) -> Upstream:
+    def backend_of(self, owner: Upstream) -> Upstream:
         """Return the guest in place of a backend of this database, or the backend itself."""
         if isinstance(owner, guest_backend.Guest):
             return owner
         if id(owner) not in self._backends:
             self._check_thread()
             self._backends[id(owner)] = (owner, self._invite(owner))
-        if model is not None and model not in self._heard:
-            self._heard.add(model)
-            self._quiet.hush(model.get_logger())
         return self._backends[id(owner)][1] or owner
 
     def refuse_async(self, owner: Upstream, model: Upstream) -> None:
@@ -185,9 +181,9 @@ class Guests:
                 continue
             data.setdefault(name, value)
             if len(fields) == 1 and type(value) is int:
-                table = guest_backend.table(model.table_name(), model.schema_name())
-                self.explicit_keys[table] = column
-                self._behind.add(table)
+                self._behind[model.schema_name(), model.table_name()] = column
+                if model.schema_name() is None:
+                    self.explicit_keys[model.table_name()] = column
         return data
 
     def bulk_create(
@@ -240,7 +236,8 @@ class Guests:
                 remedy="commit it or roll it back before the migration begins, which might wait\n"
                 "for its locks for ever and would not see its rows",
             )
-        self.facts.settle(owner)
+        if not self.planning:
+            self.facts.settle(owner)
         self.facts.adapt(owner)
         return self._made(owner, _Hosted(self, owner))
 
@@ -301,13 +298,20 @@ class Guests:
                     self._lost = error
                 raise
 
-    def _catch_up(self, table: str, columns: Sequence[str]) -> None:
+    def _catch_up(self, schema: str | None, table: str, columns: Sequence[str]) -> None:
         """Move a table's counter past explicit keys before it hands out one of its own."""
-        if table in self._behind and self.explicit_keys[table] not in columns:
-            self._behind.discard(table)
-            if not self.planning:
-                key = {table: self.explicit_keys[table]}
-                self.session.engine.after_models(self.session, key)
+        column = self._behind.get((schema, table))
+        if column is not None and column not in columns:
+            self._advance(schema, table)
+
+    def _advance(self, schema: str | None, table: str) -> None:
+        column = self._behind.pop((schema, table))
+        if self.planning:
+            return
+        if schema is None:
+            self.session.engine.after_models(self.session, {table: column})
+        else:
+            self.facts.advance(self.session, schema, table, column)
 
 
 # What needs no closer look: neither the schema nor the transaction can be meant.
@@ -348,8 +352,8 @@ class _Hosted:
             sql.append(f"RELEASE SAVEPOINT {quoted}")
         guests._through(sql[0], None, lambda: guests._send(*sql, savepoints=True))
 
-    def catch_up(self, table: str, columns: Sequence[str]) -> None:
-        self._guests._catch_up(table, columns)
+    def catch_up(self, schema: str | None, table: str, columns: Sequence[str]) -> None:
+        self._guests._catch_up(schema, table, columns)
 
 
 class _Watched:
@@ -377,7 +381,7 @@ class _Watched:
     def savepoint(self, verb: str, name: str, *, release: bool = False) -> None:
         """Nothing is changed that would have to be taken back."""
 
-    def catch_up(self, table: str, columns: Sequence[str]) -> None:
+    def catch_up(self, schema: str | None, table: str, columns: Sequence[str]) -> None:
         """Nothing is inserted that a counter would have to know."""
 
 

@@ -398,9 +398,9 @@ def _depends_on(
     said: object = cls.depends_on
     if said is None:
         return None
-    is_list = isinstance(said, Sequence) and not isinstance(said, str | bytes)
-    if is_list and all(isinstance(item, str) and item for item in said):
-        return tuple(dict.fromkeys(str(item) for item in said))
+    items = said if isinstance(said, Sequence) and not isinstance(said, str | bytes) else [None]
+    if all(isinstance(item, str) and item for item in items):
+        return tuple(dict.fromkeys(str(item) for item in items))
     example = f"[{said!r}]" if isinstance(said, str) and said else '["20260131_101500_add_users"]'
     raise _bad(
         path,

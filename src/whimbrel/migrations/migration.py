@@ -25,8 +25,8 @@ IndexColumns = str | tables.Sql | Sequence[str | tables.Sql]
 class Migration:
     """A change of schema and data, with `up()` and optional `down()`, or with `change()`.
 
-    `depends_on` names migrations that come before this one; without it, the file before this
-    one in name order does. `transactional = False` commits each step by itself where the engine
+    `depends_on` names migrations that come before this one; without it, every file with an
+    earlier name does. `transactional = False` commits each step by itself where the engine
     could hold all of them in one transaction. `sql_dialect` says what raw SQL is written in.
     """
 

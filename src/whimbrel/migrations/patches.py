@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import FunctionType, ModuleType
 from typing import Any, Final, Protocol
 
-from whimbrel.migrations import promised
+from whimbrel.migrations import promised, quiet
 
 # A class or an object of upstream, which publishes no types.
 Upstream = Any
@@ -29,7 +29,7 @@ _LIBRARY: Final = "rhosocial.activerecord.base"
 class Host(Protocol):
     """What the wrappers ask."""
 
-    def backend_of(self, owner: Upstream, model: Upstream | None) -> Upstream:
+    def backend_of(self, owner: Upstream) -> Upstream:
         """Return what stands in for a backend, or the backend itself."""
 
     def refuse_async(self, owner: Upstream, model: Upstream) -> None:
@@ -51,22 +51,35 @@ _host: Final[contextvars.ContextVar[Host | None]] = contextvars.ContextVar(
 
 @contextlib.contextmanager
 def hosting(host: Host) -> Iterator[None]:
-    """Let the host answer for upstream's models, in this thread, for the block.
-
-    If nobody has imported upstream yet, the wrappers wait for the import.
-    """
-    finder = _InstallOnImport()
+    """Let the host answer for upstream's models, in this thread, for the block."""
     token = _host.set(host)
     try:
-        if is_there():
-            install()
-        else:
-            sys.meta_path.insert(0, finder)
+        with hushed(), promised.kept():
+            yield
+    finally:
+        _host.reset(token)
+
+
+@contextlib.contextmanager
+def hushed() -> Iterator[None]:
+    """Keep upstream's log off the terminal for the block, in which it may first be imported."""
+    with _installed(), quiet.hushed():
+        yield
+
+
+@contextlib.contextmanager
+def _installed() -> Iterator[None]:
+    """Put the wrappers in; if nobody has imported upstream yet, wait for that."""
+    finder = _InstallOnImport()
+    if is_there():
+        install()
+    else:
+        sys.meta_path.insert(0, finder)
+    try:
         yield
     finally:
         if finder in sys.meta_path:
             sys.meta_path.remove(finder)
-        _host.reset(token)
 
 
 def is_there() -> bool:
@@ -115,6 +128,7 @@ def install() -> None:
     from rhosocial.activerecord.query import ActiveQuery
 
     promised.install()
+    quiet.install()
     # A model, or a mixin of it, may have a backend() of its own.
     kinds = {kind for model in all_models() for kind in model.__mro__ if not _is_upstreams(kind)}
     for kind in (BaseActiveRecord, *kinds):
@@ -159,7 +173,7 @@ def forward(owner: Upstream) -> None:
 
 
 def _call(name: str, host: Host, original: Original, owner: Upstream, *args: Any, **o: Any) -> Any:
-    backend = host.backend_of(owner, None)
+    backend = host.backend_of(owner)
     if backend is owner:
         return original(owner, *args, **o)
     return getattr(backend, name)(*args, **o)
@@ -184,7 +198,7 @@ def _wrapped(original: Original, wrapper: Callable[..., Any]) -> Callable[..., A
 
 
 def _backend(host: Host, original: Original, model: Upstream) -> Upstream:
-    return host.backend_of(original(model), model)
+    return host.backend_of(original(model))
 
 
 def _async_backend(host: Host, original: Original, model: Upstream) -> Upstream:
@@ -195,7 +209,7 @@ def _async_backend(host: Host, original: Original, model: Upstream) -> Upstream:
 
 def _current_backend(host: Host, original: Original) -> Upstream | None:
     owner = original()
-    return None if owner is None else host.backend_of(owner, None)
+    return None if owner is None else host.backend_of(owner)
 
 
 def _prepare_save_data(host: Host, original: Original, record: Upstream) -> dict[str, Any]:

@@ -87,8 +87,9 @@ class Project:
         self.tell = tell
         self.clock = clock
         self.command = command
-        self._url = database.real_url()
-        engine, parsed = registry.parse(self._url)
+        engine, parsed = registry.parse(database.real_url())
+        parsed = engine.located(parsed, database.folder)
+        self._url = parsed.render_as_string(hide_password=False)
         self.url = parsed.set(drivername=engine.name).render_as_string(hide_password=True)
 
     # --- looking ------------------------------------------------------------------------------
@@ -365,7 +366,7 @@ class Project:
         if direction == runner.UP:
             rest = graph.up_path({*applied, half.id}, count=None, to=to) if count != 1 else []
             return [half.id, *rest][:count]
-        if count is None and to is None:
+        if (count is None and to is None) or count == 1:
             return [half.id]
         rest = graph.down_path(applied, count=(count - 1) if count else None, to=to)
         return [half.id, *rest][:count]

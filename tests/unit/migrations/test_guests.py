@@ -103,6 +103,48 @@ def test_what_is_no_answer_is_not_taken_for_one(text):
         guests.answer_from_json(text)
 
 
+# --- what upstream has to keep --------------------------------------------------------------------
+
+
+def test_upstream_still_has_every_private_name_that_guests_rely_on():
+    from rhosocial.activerecord.backend import base as backends
+    from rhosocial.activerecord.backend import transaction
+    from rhosocial.activerecord.connection import pool
+    from rhosocial.activerecord.interface import model
+    from rhosocial.activerecord.query import ActiveQuery
+
+    from rhosocial.activerecord import base
+
+    relied_on = {
+        base.BaseActiveRecord: ["backend", "_prepare_save_data", "bulk_create", "get_logger"],
+        base.AsyncBaseActiveRecord: ["backend"],
+        model.ActiveRecordBase: ["__init__", "primary_key_fields", "primary_key_columns"],
+        ActiveQuery: ["all", "order_by"],
+        pool: ["get_current_backend"],
+        backends.StorageBackend: [
+            *("execute", "execute_many", "insert", "bulk_insert", "transaction"),
+            *("begin_transaction", "commit_transaction", "rollback_transaction", "context"),
+            *("_get_cursor", "_handle_auto_commit", "_handle_auto_commit_if_needed"),
+            *("in_transaction", "transaction_manager", "summarize_log_data", "log"),
+            *("introspect_and_adapt", "get_default_adapter_suggestions"),
+        ],
+        transaction.TransactionManager: [
+            *("begin", "commit", "rollback", "_get_savepoint_name", "transaction_level"),
+            *("_do_begin", "_do_commit", "_do_rollback", "_do_create_savepoint"),
+            *("_do_release_savepoint", "_do_rollback_savepoint"),
+        ],
+    }
+
+    gone = [
+        f"{getattr(owner, '__name__', owner)}.{name}"
+        for owner, names in relied_on.items()
+        for name in names
+        if not hasattr(owner, name)
+    ]
+
+    assert [] == gone
+
+
 # --- what it costs, and when it begins ------------------------------------------------------------
 
 PRELUDE = """
@@ -179,6 +221,23 @@ def test_a_model_that_a_migration_itself_imports_first_is_a_guest():
     """)
 
     assert ["Ada", "2", "NoneType", "0", "False"] == told
+
+
+def test_a_hushed_import_of_models_tells_nothing_and_is_heard_again_afterwards():
+    told = run("""
+        import io
+        from whimbrel.migrations import patches
+        sys.stderr = heard = io.StringIO()
+        with patches.hushed():
+            from people import Person
+            Person.configure(Person.__backend__.config, type(Person.__backend__))
+        inside = heard.getvalue()
+        Person.query().all()
+        print(repr(inside), "SELECT" in heard.getvalue())
+        Person.__backend__.disconnect()
+    """)
+
+    assert ["''", "True"] == told
 
 
 def test_other_modules_are_imported_as_ever_meanwhile():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -127,12 +126,17 @@ def test_a_folder_that_is_a_file_is_refused(folder):
     assert "migrations" == caught.value.where
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written_to_is_refused(folder):
-    folder.mkdir(mode=0o555)
+def test_a_folder_that_cannot_be_written_to_is_refused(folder, monkeypatch):
+    def denied(path: Path, *args: object, **options: object) -> None:
+        raise PermissionError(13, "Permission denied")
 
-    with pytest.raises(errors.UsageError, match="cannot be written"):
+    # Not by the folder's own rights: root may write everywhere.
+    monkeypatch.setattr(Path, "open", denied)
+
+    with pytest.raises(errors.UsageError, match="cannot be written") as caught:
         new.write(folder, "a", NOON)
+
+    assert "PermissionError: Permission denied" == caught.value.cause
 
 
 # --- merging --------------------------------------------------------------------------------

@@ -1,0 +1,298 @@
+"""Every error from sample facts: its words, its shape, its page, and that it tells no secret."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+from whimbrel import config, errors
+
+PAGES = Path(__file__).resolve().parents[2] / "docs" / "reference" / "errors"
+SECRET = "s3cr3t"
+URL = config.masked(f"scheme://app:{SECRET}@db1/shop?sslpassword={SECRET}")
+FILE = "migrations/20261123_101500_add_city.py"
+CITY, EMAIL = "20261123_101500_add_city", "20261123_113000_add_email"
+LONG_SQL = "SELECT " + ", ".join(f"column_{i}" for i in range(200))
+
+# How each error is made, with facts as the house gives them.
+SAMPLES: dict[type[errors.WhimbrelError], list[dict[str, object]]] = {
+    errors.WhimbrelError: [{"what": "something stopped", "remedy": "try again"}],
+    errors.UsageError: [{"what": "that cannot be", "remedy": "ask for something else"}],
+    errors.BadUrl: [{"url": URL, "why": "no engine is called 'scheme'", "known": ["a:///b"]}],
+    errors.UnknownDatabase: [
+        {"alias": "mian", "known": ["main", "test"], "config": "whimbrel.toml"},
+        {"alias": "main", "known": [], "config": "no whimbrel.toml"},
+    ],
+    errors.BadConfig: [
+        {"what": "unknown key 'ulr'", "where": "whimbrel.toml:3", "remedy": "did you mean:  url"}
+    ],
+    errors.MissingSecret: [{"variable": "DB_PASSWORD", "where": "whimbrel.toml:3"}],
+    errors.MissingExtra: [{"package": "driver", "extra": "driver", "needed_for": "this database"}],
+    errors.BadMigrationFile: [
+        {"path": FILE, "why": "it defines no migration", "remedy": "write a class"},
+        {"path": FILE, "why": "it fails", "cause": "E: one\ntwo", "remedy": "correct this line"},
+    ],
+    errors.UnknownMigration: [
+        {"wanted": "add_ctiy", "known": [CITY, EMAIL], "where": "migrations"},
+        {"wanted": "x", "known": [f"{i:04}_x" for i in range(50)], "where": "migrations"},
+    ],
+    errors.DependencyCycle: [{"cycle": [CITY, EMAIL, CITY], "where": "migrations"}],
+    errors.ManyHeads: [{"heads": [CITY, EMAIL], "where": "migrations"}],
+    errors.UnknownType: [{"type_name": "strnig", "column": "name", "known": ["string", "text"]}],
+    errors.BadColumn: [
+        {"column": "name", "why": "an enum needs its values", "remedy": 'add values=["a"]'}
+    ],
+    errors.BadParameters: [
+        {"what": "2 parameters for 1 place", "sql": LONG_SQL, "remedy": "give one parameter"}
+    ],
+    errors.Irreversible: [
+        {"operation": "drop_table('user')", "why": "rows are gone", "remedy": "write down()"}
+    ],
+    errors.SqlNotTranslatable: [
+        {
+            "construct": "the function SOUNDEX",
+            "sql": "SELECT SOUNDEX(name)\n  FROM user",
+            "read": "one",
+            "write": "another",
+            "why": "there is no such function",
+        }
+    ],
+    errors.SqlNotUnderstood: [{"sql": "SELEC 1", "dialect": "one", "cause": "near SELEC"}],
+    errors.UnknownSlug: [{"slug": "lock-hold", "near": ["lock-held"]}, {"slug": "x", "near": []}],
+    errors.RefusedError: [{"what": "we will not do it", "remedy": "do something else"}],
+    errors.TableNotFound: [{"table": "Order Details", "known": ["user"]}],
+    errors.TableExists: [{"table": "user"}],
+    errors.ColumnNotFound: [{"table": "user", "column": "nmae", "known": ["id", "name"]}],
+    errors.ColumnExists: [{"table": "user", "column": "name"}],
+    errors.ColumnInUse: [{"table": "user", "column": "name", "used_by": ["index ix_user_name"]}],
+    errors.ObjectNotFound: [
+        {"kind": "index", "name": "ix_a", "table": "user", "known": ["ix_b", "ix_c"]}
+    ],
+    errors.NullsPresent: [
+        {"table": "user", "column": "name", "nulls": 2, "rows": 9, "first_keys": ["id 1", "id 7"]},
+        {"table": "user", "column": "name", "nulls": 1_234, "rows": 5_000, "first_keys": []},
+    ],
+    errors.NotNullWithoutDefault: [{"table": "user", "column": "name", "rows": 1_204_000}],
+    errors.ValuesDoNotFit: [
+        {
+            "table": "user",
+            "column": "age",
+            "wanted": "integer",
+            "values": 1_118,
+            "examples": ["id 4 'old'", "id 9 ''"],
+        }
+    ],
+    errors.RebuildRefused: [
+        {"table": "user", "why": "a view was edited", "remedy": "drop the view first"}
+    ],
+    errors.ForeignKeysBroken: [{"broken": ["order 4 → user 9", "order 5 → user 9"]}],
+    errors.HistoryEdited: [
+        {
+            "migration": CITY,
+            "path": FILE,
+            "applied": "2026-11-23 10:20 UTC by ana",
+            "was": "9f2c" * 16,
+            "now": "41d0" * 16,
+        }
+    ],
+    errors.HistoryMissing: [{"migrations": [CITY], "where": "migrations"}],
+    errors.OutOfOrder: [{"migrations": [CITY], "after": EMAIL, "where": "migrations"}],
+    errors.HalfDone: [
+        {"migration": CITY, "direction": "down", "done": 3, "remedy": "whimbrel down"}
+    ],
+    errors.StepChanged: [{"migration": CITY, "position": 3, "was": LONG_SQL, "now": "add a"}],
+    errors.StepUnclear: [
+        {"migration": CITY, "position": 3, "step": "UPDATE user", "why": "nobody can tell"}
+    ],
+    errors.LockHeld: [
+        {
+            "holder": "whimbrel up, by ana@web-3 (pid 2214), started 10:20",
+            "database": URL,
+            "note": "it is freed when that program ends",
+        }
+    ],
+    errors.LockLost: [{"database": URL}],
+    errors.UnsafeInPlan: [{"what": "this would write", "remedy": "run it instead"}],
+    errors.JournalTooNew: [{"found": 9, "known": 1, "database": URL}],
+    errors.ModelTransactionOpen: [{"model_side": "BEGIN at app.py:9", "remedy": "commit it"}],
+    errors.ModelTransactionLost: [{"cause": "deadlock found"}],
+    errors.ModelCallRefused: [
+        {"what": "disconnect()", "why": "the connection is ours", "remedy": "leave it out"}
+    ],
+    errors.DecimalNotExact: [
+        {"table": "item", "column": "price", "value": "-1234.56", "type_name": "REAL"},
+        {"table": "item", "column": "price", "value": "7", "type_name": ""},
+    ],
+    errors.ValueNotStorable: [{"type_name": "Range"}],
+    errors.ValueNotReadable: [{"text": "{...", "cause": "it ends too early"}],
+    errors.DatabaseUnavailable: [
+        {"database": URL, "cause": "connection refused", "remedy": "start the server"}
+    ],
+    errors.MigrationFailed: [
+        {
+            "what": f"migration {CITY} failed at step 3 of 5: add index on user(city)",
+            "where": f"{CITY}.up, {FILE}:21",
+            "database": URL,
+            "left": "steps 1-2 stay applied\nnothing else was started",
+            "cause": "(1071) Specified key was too long",
+            "remedy": "index a prefix, then:  whimbrel up\nor take it back:  whimbrel down",
+            "resumable": True,
+        },
+        {
+            "what": f"migration {CITY} failed",
+            "where": None,
+            "database": URL,
+            "object": "user",
+            "left": "nothing was changed",
+            "cause": "disk full",
+            "remedy": "make room",
+            "resumable": False,
+            "slug": "value-does-not-fit",
+        },
+    ],
+}
+
+CLASSES = [
+    cls
+    for _, cls in inspect.getmembers(errors, inspect.isclass)
+    if issubclass(cls, errors.WhimbrelError)
+]
+ALL = [
+    pytest.param(cls, facts, id=f"{cls.__name__}-{number}")
+    for cls, samples in SAMPLES.items()
+    for number, facts in enumerate(samples)
+]
+LABELS = ["where", "database", "object", "left", "cause", "to do"]
+
+
+def test_every_error_has_sample_facts():
+    assert set() == set(CLASSES) - set(SAMPLES)
+
+
+def test_every_slug_is_unique():
+    slugs = [cls.slug for cls in CLASSES]
+
+    assert sorted(set(slugs)) == sorted(slugs)
+
+
+def test_every_slug_has_a_page():
+    missing = sorted(cls.slug for cls in CLASSES if not (PAGES / f"{cls.slug}.md").is_file())
+
+    assert [] == missing
+
+
+def test_every_page_begins_with_its_slug():
+    wrong = [
+        page.name
+        for page in sorted(PAGES.glob("*.md"))
+        if page.stem != "index"
+        and page.read_text(encoding="utf-8").splitlines()[0] != f"# {page.stem}"
+    ]
+
+    assert [] == wrong
+
+
+def test_every_error_stands_in_the_tree_at_the_top():
+    drawn = set(re.findall(r"[A-Z]\w+", errors.__doc__ or ""))
+
+    assert set() == {cls.__name__ for cls in CLASSES} - drawn
+
+
+@pytest.mark.parametrize(("cls", "facts"), ALL)
+def test_the_first_line_says_what_happened_in_small_letters_and_without_full_stop(cls, facts):
+    first = str(cls(**facts)).splitlines()[0]
+
+    assert first == first.strip()
+    assert not first[0].isupper()
+    assert not first.endswith((".", "!", ":"))
+    assert not first.casefold().startswith("error")
+
+
+@pytest.mark.parametrize(("cls", "facts"), ALL)
+def test_it_says_what_to_do(cls, facts):
+    error = cls(**facts)
+
+    assert error.facts["to do"].strip()
+    assert not error.facts["to do"].endswith(".")
+
+
+@pytest.mark.parametrize(("cls", "facts"), ALL)
+def test_no_braces_and_no_none_are_left_in_the_text(cls, facts):
+    given = " ".join(str(value) for value in facts.values())
+    text = str(cls(**facts))
+
+    for mark in ("{", "}", "None"):
+        assert text.count(mark) <= given.count(mark)
+
+
+@pytest.mark.parametrize(("cls", "facts"), ALL)
+def test_facts_come_in_a_fixed_order_under_each_other_and_the_slug_comes_last(cls, facts):
+    error = cls(**facts)
+
+    _, *lines, last = str(error).splitlines()
+
+    labels = []
+    for line in lines:
+        assert re.fullmatch(r"  \S.{8} \S.*| {12}\S.*|", line), line
+        if line[2:3].strip():
+            labels.append(line[2:12].strip())
+    assert labels == [label for label in LABELS if label in labels]
+    assert labels == list(error.facts)
+    assert re.fullmatch(rf" +\[{re.escape(error.slug)}\]", last)
+    assert 82 == len(last)
+
+
+@pytest.mark.parametrize(("cls", "facts"), ALL)
+def test_the_first_line_and_the_facts_are_the_fields_of_json(cls, facts):
+    error = cls(**facts)
+
+    fields = error.as_json()
+
+    assert (error.slug, error.what) == (fields.pop("error"), fields.pop("what"))
+    assert list(error.facts.values()) == list(fields.values())
+    assert not any(" " in name for name in fields)
+
+
+@pytest.mark.parametrize(("cls", "facts"), ALL)
+def test_no_password_is_shown(cls, facts):
+    error = cls(**facts)
+
+    assert SECRET not in f"{error}{error!r}{error.as_json()}"
+
+
+@pytest.mark.parametrize(("cls", "facts"), ALL)
+def test_it_ends_the_command_as_the_page_of_commands_says(cls, facts):
+    error = cls(**facts)
+
+    resumable = getattr(error, "resumable", False)
+    expected = 2 if isinstance(error, errors.UsageError) else 3 if resumable else 1
+    assert expected == error.exit_code
+
+
+def test_a_long_statement_is_cut():
+    error = errors.BadParameters("2 parameters for 1 place", sql=LONG_SQL, remedy="give one")
+
+    assert error.object is not None
+    assert 300 == len(error.object)
+    assert error.object.endswith("…")
+
+
+def test_names_are_joined_and_what_is_left_out_is_counted():
+    assert "(none)" == errors.names([])
+    assert "a, b" == errors.names(["a", "b"])
+    assert "0, 1 … and 1,998 more" == errors.names(map(str, range(2_000)), limit=2)
+
+
+def test_a_fact_of_several_lines_stays_in_its_column():
+    error = errors.WhimbrelError("it stopped", left="one\n\ntwo", remedy="go on")
+
+    assert [
+        "it stopped",
+        "  left      one",
+        "",
+        "            two",
+        "  to do     go on",
+    ] == str(error).splitlines()[:-1]

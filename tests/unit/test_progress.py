@@ -1,0 +1,257 @@
+"""The fold over events: what is known after each of them, and what is honestly not."""
+
+from __future__ import annotations
+
+import pytest
+
+from whimbrel import events, progress
+
+RUN = events.RunStarted(direction="up", migrations=("a", "b"), database="db")
+
+
+def started(migration: str, *, steps: int | None = 4, resumed_at: int = 0) -> events.Event:
+    return events.MigrationStarted(
+        migration=migration, direction="up", steps=steps, resumed_at=resumed_at
+    )
+
+
+def step(position: int, migration: str = "a") -> events.Event:
+    return events.StepStarted(migration=migration, position=position, step=f"step {position}")
+
+
+def done(
+    position: int,
+    rows: int | None = None,
+    *,
+    seconds: float = 1.0,
+    skipped: bool = False,
+    migration: str = "a",
+) -> events.Event:
+    return events.StepDone(
+        migration=migration,
+        position=position,
+        step=f"step {position}",
+        rows=rows,
+        seconds=seconds,
+        skipped=skipped,
+    )
+
+
+def through(migration: str, *, steps: int = 4, seconds: float = 9.0) -> events.Event:
+    return events.MigrationDone(migration=migration, direction="up", seconds=seconds, steps=steps)
+
+
+def after(*told: events.Event) -> progress.Progress:
+    """The state after these events, told one second apart, the first one at second 100."""
+    return progress.fold(enumerate(told, start=100))
+
+
+# --- the run --------------------------------------------------------------------------------
+
+
+def test_before_anything_is_told_nothing_is_known():
+    state = progress.NOTHING
+
+    assert (None, None, (), 0) == (state.direction, state.database, state.migrations, state.done)
+    assert (None, None, None, None) == (
+        state.current,
+        state.position,
+        state.rows,
+        state.elapsed(at=5.0),
+    )
+
+
+def test_a_run_begins_with_all_its_migrations_waiting():
+    state = after(RUN)
+
+    assert ("up", "db") == (state.direction, state.database)
+    assert [("a", "waiting"), ("b", "waiting")] == [
+        (m.migration, m.state) for m in state.migrations
+    ]
+    assert (None, 7.0) == (state.position, state.elapsed(at=107.0))
+
+
+def test_the_migration_at_work_is_the_current_one():
+    state = after(RUN, started("a"), through("a"), started("b"))
+
+    assert state.current is not None
+    assert ("b", 2, 1) == (state.current.migration, state.position, state.done)
+
+
+def test_between_two_migrations_none_is_current():
+    state = after(RUN, started("a"), through("a"))
+
+    assert (None, None) == (state.current, state.position)
+
+
+def test_a_run_that_is_over_took_what_it_says():
+    state = after(RUN, events.RunDone(direction="up", migrations=(), seconds=2.5))
+
+    assert (2.5, 2.5) == (state.seconds, state.elapsed(at=1_000.0))
+
+
+def test_rows_of_a_run_are_those_of_all_its_migrations():
+    state = after(RUN, started("a"), done(1, 10), started("b"), done(1, 5, migration="b"))
+
+    assert 15 == state.rows
+
+
+def test_rows_of_a_run_are_unknown_while_no_server_said_any():
+    assert after(RUN, started("a"), done(1)).rows is None
+
+
+def test_a_second_run_begins_from_nothing():
+    again = events.RunStarted(direction="down", migrations=("a",), database="db")
+
+    state = after(RUN, started("a"), done(1, 10), again)
+
+    assert (1, None, "down") == (len(state.migrations), state.rows, state.direction)
+
+
+def test_waiting_is_told_until_anything_else_happens():
+    waiting = events.Waiting(reason="the lock")
+
+    assert "the lock" == after(RUN, waiting).waiting_for
+    assert after(RUN, waiting, started("a")).waiting_for is None
+    assert after(RUN, waiting, events.Event()).waiting_for is None
+
+
+def test_an_event_that_says_nothing_about_progress_changes_nothing():
+    before = after(RUN, started("a"), step(1))
+    sent = events.StatementSent(migration="a", position=1, sql="SELECT 1")
+    answered = events.StatementDone(migration="a", position=1, rows=5)
+
+    for event in (sent, answered, events.Event()):
+        assert before == progress.advance(before, event, at=500.0)
+
+
+def test_an_event_of_an_unannounced_migration_is_not_lost():
+    state = after(done(1, 7, migration="x"))
+
+    assert [("x", 7)] == [(m.migration, m.rows) for m in state.migrations]
+
+
+def test_a_fold_goes_on_from_where_another_one_stopped():
+    told = list(enumerate([RUN, started("a"), step(1), done(1, 3), step(2)], start=100))
+
+    first = progress.fold(told[:2])
+
+    assert progress.fold(told) == progress.fold(told[2:], first)
+
+
+# --- one migration --------------------------------------------------------------------------
+
+
+def test_a_step_at_work_has_its_place_and_its_words():
+    of = after(RUN, started("a"), step(1), done(1), step(2)).of("a")
+
+    assert (2, "step 2", 1, 4) == (of.position, of.step, of.steps_done, of.steps)
+
+
+def test_between_two_steps_there_are_no_words():
+    of = after(RUN, started("a"), step(1), done(1)).of("a")
+
+    assert (1, None) == (of.position, of.step)
+
+
+def test_the_share_done_is_known_while_the_number_of_steps_is():
+    assert 0.25 == after(RUN, started("a"), done(1)).of("a").fraction
+
+
+@pytest.mark.parametrize("steps", [None, 0, 1])
+def test_the_share_done_is_unknown_when_the_number_of_steps_is_unknown_or_was_too_low(steps):
+    state = after(RUN, started("a", steps=steps), done(1), done(2))
+
+    assert state.of("a").fraction is None
+
+
+def test_what_is_through_is_done_whatever_its_plan_had_said():
+    of = after(RUN, started("a", steps=None), done(1), done(2), through("a", steps=2)).of("a")
+
+    assert (1.0, 2, "done", None) == (of.fraction, of.steps, of.state, of.step)
+
+
+def test_rows_add_up_where_the_server_said_them():
+    of = after(RUN, started("a"), done(1, 10), done(2), done(3, 5), done(4, -1)).of("a")
+
+    assert (15, 4) == (of.rows, of.steps_done)
+
+
+def test_no_rows_changed_is_not_the_same_as_unknown():
+    assert 0 == after(RUN, started("a"), done(1, 0)).of("a").rows
+    assert after(RUN, started("a"), done(1)).of("a").rows is None
+
+
+def test_skipped_steps_are_done_but_their_rows_are_not_of_this_run():
+    of = after(RUN, started("a", resumed_at=1), done(1, 10, skipped=True), done(2, 5)).of("a")
+
+    assert (2, 1, 5) == (of.steps_done, of.steps_skipped, of.rows)
+
+
+def test_the_rate_counts_only_the_time_of_steps_that_changed_rows():
+    state = after(
+        RUN,
+        started("a"),
+        done(1, None, seconds=50.0),
+        done(2, 10, seconds=2.0),
+        done(3, 30, seconds=3.0),
+        done(4, 99, seconds=0.0, skipped=True),
+    )
+
+    assert 8.0 == state.of("a").rate
+
+
+@pytest.mark.parametrize(("rows", "seconds"), [(None, 1.0), (0, 1.0), (10, 0.0), (-1, 1.0)])
+def test_the_rate_is_unknown_before_rows_took_time(rows, seconds):
+    assert after(RUN, started("a"), done(1, rows, seconds=seconds)).of("a").rate is None
+
+
+def test_time_goes_on_while_a_migration_runs_and_stands_when_it_is_through():
+    running = after(RUN, started("a")).of("a")
+    over = after(RUN, started("a"), through("a", seconds=9.0)).of("a")
+
+    assert (3.0, 0.0) == (running.elapsed(at=104.0), running.elapsed(at=50.0))
+    assert 9.0 == over.elapsed(at=1_000.0)
+
+
+def test_a_migration_that_waits_has_taken_no_time_that_is_known():
+    assert after(RUN).of("a").elapsed(at=104.0) is None
+
+
+def test_rows_through_models_are_told_in_all_and_not_added_up():
+    told = [events.ModelRows(migration="a", written=n, read=2 * n) for n in (10, 20)]
+
+    of = after(RUN, started("a"), *told).of("a")
+
+    assert (20, 40, None) == (of.models_written, of.models_read, of.rows)
+
+
+def test_the_rate_of_models_is_over_the_time_since_the_migration_began():
+    of = after(RUN, started("a"), events.ModelRows(migration="a", written=20, read=0)).of("a")
+
+    assert 5.0 == of.models_rate(at=105.0)
+    assert of.models_rate(at=101.0) is None
+
+
+def test_models_that_wrote_nothing_have_no_rate():
+    of = after(RUN, started("a"), events.ModelRows(migration="a", written=0, read=9)).of("a")
+
+    assert of.models_rate(at=105.0) is None
+
+
+@pytest.mark.parametrize("resumable", [True, False])
+def test_a_stopped_migration_keeps_what_it_was_at(resumable):
+    stopped = events.MigrationStopped(migration="a", direction="up", resumable=resumable)
+
+    of = after(RUN, started("a"), step(1), done(1, 5), step(2), stopped).of("a")
+
+    assert ("stopped", resumable) == (of.state, of.resumable)
+    assert (2, "step 2", 1, 5, 4.0) == (of.position, of.step, of.steps_done, of.rows, of.seconds)
+
+
+def test_a_migration_that_begins_again_begins_from_nothing():
+    stopped = events.MigrationStopped(migration="a", direction="up", resumable=True)
+
+    of = after(RUN, started("a"), done(1, 5), stopped, started("a", steps=7)).of("a")
+
+    assert progress.MigrationProgress(migration="a", state="running", steps=7, started_at=104) == of

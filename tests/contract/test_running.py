@@ -66,12 +66,11 @@ def test_nulls_in_a_column_made_not_null_are_counted_and_named(
     assert before == test_verbs.texts(database)
 
 
+@engines.without("sqlite")
 def test_a_change_of_type_that_would_round_is_refused(
     project: conftest.ProjectFolder, database: databases.Database, raw: OpenRaw
 ) -> None:
-    body = method(
-        "up", 'self.change_column("item", "price", "decimal", precision=10, scale=2)'
-    )
+    body = method("up", 'self.change_column("item", "price", "decimal", precision=10, scale=2)')
     opened = open_with(project, database, body)
     rows = raw(database).execute("SELECT id, price FROM item ORDER BY id")
 
@@ -138,7 +137,7 @@ def test_an_error_of_the_server_says_what_is_left_and_how_to_go_on(
         "up",
         'self.add_column("item", "kind", "string", length=9)',
         "self.execute(\"UPDATE item SET kind = 'a'\")",
-        "self.execute(\"INSERT INTO item (id) VALUES (1)\")",
+        'self.execute("INSERT INTO item (id) VALUES (1)")',
     ) + method("down", 'self.remove_column("item", "kind")')
     opened = open_with(project, database, body)
 
@@ -165,8 +164,8 @@ def test_a_corrected_migration_goes_on_behind_its_finished_steps(
     wrong = method(
         "up",
         'self.add_column("item", "kind", "integer", default=0)',
-        "self.execute(\"UPDATE item SET kind = kind + 1\")",
-        "self.execute(\"INSERT INTO item (id) VALUES (1)\")",
+        'self.execute("UPDATE item SET kind = kind + 1")',
+        'self.execute("INSERT INTO item (id) VALUES (1)")',
     )
     opened = open_with(project, database, wrong)
     with pytest.raises(errors.MigrationFailed):
@@ -186,7 +185,7 @@ def test_a_resumed_migration_that_asks_for_something_else_is_refused(
     wrong = method(
         "up",
         'self.add_column("item", "kind", "integer", default=0)',
-        "self.execute(\"INSERT INTO item (id) VALUES (1)\")",
+        'self.execute("INSERT INTO item (id) VALUES (1)")',
     )
     opened = open_with(project, database, wrong)
     with pytest.raises(errors.MigrationFailed):
@@ -247,9 +246,7 @@ def test_a_half_done_migration_that_changed_rows_of_others_is_not_taken_back_by_
     assert [("x",)] * 3 == [tuple(r) for r in raw(database).execute("SELECT name FROM item")]
 
 
-def test_change_is_reversed(
-    project: conftest.ProjectFolder, database: databases.Database
-) -> None:
+def test_change_is_reversed(project: conftest.ProjectFolder, database: databases.Database) -> None:
     body = method(
         "change",
         'self.create_table("extra", [self.column("id", "integer", primary_key=True)])',

@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from whimbrel import events
+from whimbrel.engines import registry
 from whimbrel.migrations import project as projects
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["tests.crash.child", "whimbrel.engines.registry"])
+_CONTEXT.set_forkserver_preload(
+    ["tests.crash.child", *(f"whimbrel.engines.{name}.engine" for name in registry.names())]
+)
 _SECONDS = 60
 
 

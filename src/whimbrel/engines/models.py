@@ -116,6 +116,9 @@ class Models(abc.ABC):
         else:
             cursor.execute(sql, params)
 
+    def advance(self, session: base.Session, schema: str, table: str, column: str) -> None:
+        """Move the counter of a key column of another schema past the keys that are there."""
+
     def native(self, error: Exception, owner: Owner) -> Exception:
         """Return the error as the owner's driver would have raised it."""
         return error

@@ -7,6 +7,7 @@ the work of `translate`.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -311,6 +312,8 @@ _STORED_PRAGMAS = frozenset(
 _WORKING_PRAGMAS = frozenset({"OPTIMIZE", "INCREMENTAL_VACUUM", "WAL_CHECKPOINT"})
 
 
+# Statements of loops and of models come again and again.
+@functools.lru_cache(maxsize=256)
 def kind(sql: str, dialect: str) -> Kind:
     """Say what the first statement of a text does; raise SqlNotUnderstood if no verb is known."""
     found = significant(sql, dialect)
@@ -443,10 +446,11 @@ _SPECIAL = {
 # --- placeholders --------------------------------------------------------------------------------
 
 _DOUBLES_PERCENT = frozenset({"format", "pyformat"})
+_BY_NAME = frozenset({"pyformat", "named"})
 
 
 def bind(sql: str, params: Params, dialect: str, paramstyle: str) -> tuple[str, DriverParams]:
-    """Write a statement and its values the way a driver wants them.
+    """Write a statement and its values the way a driver of this DB-API paramstyle wants them.
 
     A mapping fills `:name` (or `%(name)s`), a sequence fills `?` (or `%s`) in order, or `:1`,
     `:2` by number. With None the text is not touched, and has to be sent without parameters.
@@ -561,8 +565,9 @@ def _written(
             continue
         name = f"p{key}" if key.isdigit() else key
         used.append(key)
-        text.append({"qmark": "?", "format": "%s", "pyformat": f"%({name})s"}[paramstyle])
-    if paramstyle == "pyformat":
+        marks = {"qmark": "?", "format": "%s", "pyformat": f"%({name})s", "named": f":{name}"}
+        text.append(marks[paramstyle])
+    if paramstyle in _BY_NAME:
         return "".join(text), {f"p{k}" if k.isdigit() else k: values[k] for k in used}
     return "".join(text), tuple(values[key] for key in used)
 
@@ -587,6 +592,7 @@ def shape(sql: str, dialect: str | None = None) -> str:
     return _laid_out(sql, dialect, hide=True)
 
 
+@functools.lru_cache(maxsize=256)
 def _laid_out(sql: str, dialect: str | None, *, hide: bool) -> str:
     if dialect is None and "\\" in sql:
         # Whether a backslash escapes the quote behind it is not known: nothing is folded.

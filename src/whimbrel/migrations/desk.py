@@ -39,6 +39,7 @@ class Desk(abc.ABC):
         self.tell = tell
         self.clock = clock
         self.position = 0
+        self.guests: guests.Guests | None = None
 
     @abc.abstractmethod
     def perform(self, operation: ops.Operation) -> object:

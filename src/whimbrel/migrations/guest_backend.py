@@ -60,6 +60,11 @@ def refuse(what: str, reason: tuple[str, str]) -> NoReturn:
     raise errors.ModelCallRefused(what, why=why, remedy=remedy)
 
 
+def refuse_after_the_end() -> NoReturn:
+    """Raise ModelCallRefused to a guest that was kept longer than its migration."""
+    refuse("a statement through this backend", _OVER)
+
+
 class Line(Protocol):
     """What a guest is connected to."""
 
@@ -116,7 +121,7 @@ class Guest:
 
     def connect(self) -> NoReturn:
         if self._connection is None:
-            refuse("a statement through this backend", _OVER)
+            refuse_after_the_end()
         refuse("connect() of a model's backend", _LENT)
 
     def context(self) -> NoReturn:

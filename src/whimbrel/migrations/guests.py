@@ -62,7 +62,7 @@ def models_on(
         if refusal is None:
             raise
         # Upstream has wrapped our own words into an error of the database.
-        raise refusal from error
+        raise refusal from None
     finally:
         guests.leave()
 
@@ -93,6 +93,7 @@ class Guests:
         # (schema, table) -> key column whose counter does not know of explicit keys yet.
         self._behind: dict[tuple[str | None, str], str] = {}
         self._thread = threading.get_ident()
+        self._over = False
         self._backends: dict[int, tuple[Upstream, Upstream | None]] = {}
 
     @functools.cached_property
@@ -141,6 +142,7 @@ class Guests:
 
     def leave(self) -> None:
         """Take the connection back from the guests; their models have their own again."""
+        self._over = True
         for _, guest in self._backends.values():
             if guest is not None:
                 guest.disconnect()
@@ -152,7 +154,7 @@ class Guests:
         if isinstance(owner, guest_backend.Guest):
             return owner
         if id(owner) not in self._backends:
-            self._check_thread()
+            self._check_lent()
             self._backends[id(owner)] = (owner, self._invite(owner))
         return self._backends[id(owner)][1] or owner
 
@@ -231,10 +233,10 @@ class Guests:
             return self._made(owner, _Watched(self, owner)) if self.planning else None
         if self.facts.open_transaction(owner):
             raise errors.ModelTransactionOpen(
-                f"a model's own connection ({type(owner).__name__}) is in one, on the database "
-                "that is migrated",
-                remedy="commit it or roll it back before the migration begins, which might wait\n"
-                "for its locks for ever and would not see its rows",
+                f"a model's own connection ({type(owner).__name__}) is in a transaction on the "
+                "database that is migrated",
+                remedy="commit it, or roll it back, before the migration begins: the migration\n"
+                "could wait for its locks for ever, and would not see its rows",
             )
         if not self.planning:
             self.facts.settle(owner)
@@ -245,7 +247,9 @@ class Guests:
         patches.forward(owner)
         return guest_backend.make(owner, line)
 
-    def _check_thread(self) -> None:
+    def _check_lent(self) -> None:
+        if self._over:
+            guest_backend.refuse_after_the_end()
         if threading.get_ident() != self._thread:
             raise errors.ModelCallRefused(
                 "a statement of a model in another thread",
@@ -256,7 +260,7 @@ class Guests:
     # --- statements -----------------------------------------------------------------------------
 
     def _before_statement(self, sql: str, dialect: str) -> None:
-        self._check_thread()
+        self._check_lent()
         self.check()
         first = sql.split(None, 1)[0].upper() if sql.strip() else ""
         if first in _PLAIN:
@@ -344,7 +348,7 @@ class _Hosted:
 
     def savepoint(self, verb: str, name: str, *, release: bool = False) -> None:
         guests = self._guests
-        guests._check_thread()
+        guests._check_lent()
         guests.check()
         quoted = guests.session.engine.quote(name)
         sql = [f"{verb} {quoted}"]

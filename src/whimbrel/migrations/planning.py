@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NoReturn
 
 import sqlalchemy as sa
@@ -250,6 +250,24 @@ class PlanDesk(desks.Desk):
                 note="decided while running" if writes else "",
             )
         )
+
+    def add_elsewhere(self, changes: Mapping[str, int]) -> None:
+        """Add what models change in other databases, which this run cannot take back."""
+        for table, times in changes.items():
+            self.position += 1
+            self.steps.append(
+                plans.PlannedStep(
+                    position=self.position,
+                    kind=ops.Kind.MODEL.value,
+                    words=f"through models, in another database: {table}",
+                    statements=(),
+                    lock="",
+                    reversible=False,
+                    irreversible_because="another database commits by itself",
+                    times=times,
+                    note="decided while running",
+                )
+            )
 
     def _fold(self, where: str, shape: str) -> bool:
         """Count a statement to the step that came from the same line, if there is one."""

@@ -25,7 +25,7 @@ from whimbrel import errors, events
 from whimbrel.engines import base, registry
 from whimbrel.journal import journal
 from whimbrel.migrations import graph as graphs
-from whimbrel.migrations import guests, loader, planning, runner
+from whimbrel.migrations import guests, loader, patches, planning, runner
 from whimbrel.migrations import plan as plans
 
 EDITED, MISSING, PENDING, OUT_OF_ORDER = "edited", "missing", "pending", "out of order"
@@ -97,7 +97,8 @@ class Project:
     def graph(self) -> graphs.Graph:
         """Read the migration files; raise BadMigrationFile, DependencyCycle, …"""
         folder = self.database.migrations
-        files = loader.load(folder, self.config.root)
+        with patches.hushed():
+            files = loader.load(folder, self.config.root)
         return graphs.Graph.build(files, where=configs.shown(folder))
 
     def plan(
@@ -473,10 +474,11 @@ changes were not made"
         # What the migration prints ("5,000 of 20,000 done") would not be true of a plan.
         with (
             loader.importable(self.config.root),
-            guests.models_on(desk.session, desk),
+            guests.models_on(desk.session, desk, planning=True) as guest,
             contextlib.redirect_stdout(io.StringIO()),
         ):
             runner.perform(file, direction, desk)
+            desk.add_elsewhere(guest.elsewhere)
 
     # --- running ------------------------------------------------------------------------------
 

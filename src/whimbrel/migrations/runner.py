@@ -42,7 +42,7 @@ def perform(file: loader.MigrationFile, direction: str, desk: desks.Desk) -> Non
         sql_dialect=desk.sql_dialect,
         path=str(file.path),
     )
-    with guests.models_on(desk.session, recorder):
+    with guests.models_on(desk.session, recorder, planning=True):
         file.cls(recorder).change()  # type: ignore[attr-defined]
     done: list[undo.Noted] = [(operation, None) for operation in recorder.operations]
     for operation in undo.reversed_operations(done, desk):
@@ -107,6 +107,7 @@ class Runner:
         try:
             self.engine.begin_migration(self.session, rebuilds=rebuilds)
             with guests.models_on(self.session, desk) as guest:
+                desk.guests = guest
                 perform(file, direction, desk)
             desk.end_models()
             self.engine.after_models(self.session, guest.explicit_keys)
@@ -141,6 +142,7 @@ class Runner:
         try:
             self._half(file, direction, run)
             with guests.models_on(self.session, desk) as guest:
+                desk.guests = guest
                 perform(file, direction, desk)
             desk.flush()
             self.engine.after_models(self.session, guest.explicit_keys)
@@ -195,7 +197,7 @@ class Runner:
             **self._desk_options(file),
         )
         try:
-            with guests.models_on(self.session, collector):
+            with guests.models_on(self.session, collector, planning=True):
                 perform(file, UP, collector)
         except stepwise.EndOfSteps:
             self.session.rollback()
@@ -349,7 +351,7 @@ class Runner:
         if whole_:
             left = f"nothing of {file.id} stays: {self.engine.title} took back the whole migration"
         else:
-            done = max(desk.position - 1, 0)
+            done = self._done(desk)
             left = (
                 f"{words.count(done, 'step')} before it stay applied, because each step "
                 "commits by itself"
@@ -383,6 +385,16 @@ class Runner:
             resumable=not whole_,
             slug=error.slug if isinstance(error, errors.WhimbrelError) else None,
         )
+
+    def _done(self, desk: desks.Desk) -> int:
+        """Return how many steps of a run are committed, as far as that can be asked."""
+        if not isinstance(desk, stepwise.StepDesk) or not self._alive():
+            return max(desk.position - 1, 0)
+        try:
+            self.session.rollback()
+            return sum(row.status == "done" for row in self.notes.steps(desk.run))
+        except sa.exc.DBAPIError:
+            return max(desk.position - 1, 0)
 
     def _cause(self, error: Exception) -> str:
         if isinstance(error, sa.exc.DBAPIError):

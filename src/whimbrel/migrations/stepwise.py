@@ -7,9 +7,12 @@ catalog. So the user's Python runs again, and its effects do not.
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Callable, Sequence
 from typing import Any, Final
+
+import sqlalchemy as sa
 
 from whimbrel import clock as clocks
 from whimbrel import errors, events
@@ -47,11 +50,15 @@ class StepDesk(desks.Desk):
         self.models_read = 0
         self._rows: list[journal.StepRow] = []
         self._results: dict[int, str] = {}
-        self._savepoints = 0
 
     # --- verbs --------------------------------------------------------------------------------
 
     def perform(self, operation: ops.Operation) -> object:
+        if self.guests is not None and self.guests.open_savepoints:
+            raise errors.ModelTransactionOpen(
+                "a step commits by itself, and a model's transaction is open around it",
+                remedy="end the model's transaction before the next verb of the migration",
+            )
         self.position += 1
         words = operation.describe()
         row = self.recorded.get(self.position)
@@ -61,16 +68,12 @@ class StepDesk(desks.Desk):
                 return self._replay(row, operation)
         self.tell(events.StepStarted(migration=self.migration, position=self.position, step=words))
         started = self.clock.seconds()
-        if operation.kind is ops.Kind.SESSION:
-            result = self.send(operation, operation.statements(self.ddl))
-            self._note(operation, _DONE)
-        elif operation.kind is ops.Kind.QUERY:
-            result = self.send(operation, operation.statements(self.ddl))
-            self._note(operation, _DONE, answer=result)
-        elif operation.kind is ops.Kind.DATA and not _may_commit(operation):
-            result = self._change_rows(operation)
-        else:
-            result = self._change_schema(operation)
+        try:
+            result = self._send_by_kind(operation)
+        except Exception as error:
+            # Should the migration catch it and go on, a resumed run has to see it again.
+            self._note_failure(operation.kind, words, operation.content(), error)
+            raise
         rows = desks.changed(operation, result)
         self.tell(
             events.StepDone(
@@ -83,10 +86,27 @@ class StepDesk(desks.Desk):
         )
         return desks.answer(operation, result)
 
+    def _send_by_kind(self, operation: ops.Operation) -> base.Result:
+        if operation.kind in {ops.Kind.SESSION, ops.Kind.QUERY}:
+            result = self.send(operation, operation.statements(self.ddl))
+            kept = result if operation.kind is ops.Kind.QUERY else None
+            self._note(operation, _DONE, answer=kept)
+            return result
+        if operation.kind is ops.Kind.DATA and not _may_commit(operation):
+            return self._change_rows(operation)
+        return self._change_schema(operation)
+
     def _change_rows(self, operation: ops.Operation) -> base.Result:
-        """Rows and note in one commit; what waited for a commit goes with them."""
+        """Rows and note in one commit."""
+        # What models wrote before is committed first: if this fails, it alone is taken back.
+        self.flush()
         self.session.begin()
-        result = self.send(operation, operation.statements(self.ddl))
+        try:
+            result = self.send(operation, operation.statements(self.ddl))
+        except Exception:
+            if not self.session.connection.invalidated:
+                self.session.rollback()
+            raise
         self._note(operation, _DONE, answer=result, rows=desks.changed(operation, result))
         self.flush()
         return result
@@ -96,13 +116,7 @@ class StepDesk(desks.Desk):
         operation.precheck(self.session, self.ddl)
         alone = any(statement.alone for statement in statements)
         if self.engine.can.transactional_ddl and not alone and not _may_commit(operation):
-            self.session.begin()
-            self.engine.before_ddl(self.session)
-            before = operation.before(self.catalog)
-            result = self.send(operation, statements)
-            self._note(operation, _DONE, before=before)
-            self.flush()
-            return result
+            return self._change_schema_in_transaction(operation, statements)
         self._note(operation, _ABOUT_TO, before=operation.before(self.catalog))
         self.flush()
         started = self.clock.seconds()
@@ -120,6 +134,25 @@ class StepDesk(desks.Desk):
             seconds=self.clock.seconds() - started,
         )
         self.session.commit()
+        return result
+
+    def _change_schema_in_transaction(
+        self, operation: ops.Operation, statements: Sequence[base.Statement]
+    ) -> base.Result:
+        """Schema and note in one commit."""
+        before = operation.before(self.catalog)
+        self.flush()
+        self.engine.begin_migration(self.session, rebuilds=self.engine.rebuilds(statements))
+        try:
+            self.engine.before_ddl(self.session)
+            result = self.send(operation, statements)
+            self.engine.before_commit(self.session)
+            self._note(operation, _DONE, before=before)
+            self.flush()
+        finally:
+            if not self.session.connection.invalidated:
+                self.session.rollback()  # nothing is open any more, unless it failed
+                self.engine.end_migration(self.session)
         return result
 
     def _forget_if_alive(self, operation: ops.Operation) -> None:
@@ -159,6 +192,7 @@ class StepDesk(desks.Desk):
         return happened
 
     def _replay(self, row: journal.StepRow, operation: ops.Operation) -> object:
+        self._raise_recorded_failure(row)
         if operation.kind is ops.Kind.SESSION:
             # A setting died with the killed session, so it is made again.
             self.send(operation, operation.statements(self.ddl))
@@ -181,16 +215,20 @@ class StepDesk(desks.Desk):
     ) -> guests.Answer:
         sort = sqltext.kind(sql, self.engine.dialect)
         if sort in {sqltext.Kind.TRANSACTION, sqltext.Kind.SESSION}:
-            self._count_savepoints(sql)
             return send()
         self.position += 1
         content = f"Model({sqltext.normalise(sql, self.engine.dialect)}, {ops.canonical(params)})"
         row = self.recorded.get(self.position)
         if row is not None:
             self._recognise(row, f"through models: {sql}", content)
+            self._raise_recorded_failure(row)
             got = guests.answer_from_json(desks.recorded_text(row, self.notes) or "")
         else:
-            got = send()
+            try:
+                got = send()
+            except Exception as error:
+                self._note_failure(ops.Kind.MODEL, f"through models: {sql}", content, error)
+                raise
             noted = self._answer(guests.answer_to_json(got))
             self._rows.append(
                 self._row(
@@ -202,7 +240,8 @@ class StepDesk(desks.Desk):
                     rows=got.changed,
                 )
             )
-            if len(self._rows) >= MODEL_STATEMENTS_PER_COMMIT and not self._savepoints:
+            inside = self.guests is not None and self.guests.open_savepoints
+            if len(self._rows) >= MODEL_STATEMENTS_PER_COMMIT and not inside:
                 self.flush()
         if sort is sqltext.Kind.QUERY:
             self.models_read += len(got.rows)
@@ -218,13 +257,6 @@ class StepDesk(desks.Desk):
                 migration=self.migration, written=self.models_written, read=self.models_read
             )
         )
-
-    def _count_savepoints(self, sql: str) -> None:
-        first = sql.split(maxsplit=1)[0].upper() if sql.strip() else ""
-        if first == "SAVEPOINT":
-            self._savepoints += 1
-        elif first == "RELEASE" or (first == "ROLLBACK" and "TO" in sql.upper().split()):
-            self._savepoints = max(0, self._savepoints - 1)
 
     # --- notes --------------------------------------------------------------------------------
 
@@ -251,6 +283,38 @@ class StepDesk(desks.Desk):
                 noted=json.dumps(noted) if noted else None,
                 rows=rows,
             )
+        )
+
+    def _note_failure(self, kind: ops.Kind, words: str, content: str, error: Exception) -> None:
+        self._rows = [row for row in self._rows if row.position != self.position]
+        driver = getattr(error, "orig", None) or error
+        arguments = [a for a in driver.args if isinstance(a, str | int)]
+        failed = [type(driver).__module__, type(driver).__qualname__, arguments]
+        self._rows.append(
+            self._row(
+                kind=kind,
+                status=_DONE,
+                words=words,
+                content=content,
+                noted=json.dumps({"failed": failed}),
+                rows=None,
+            )
+        )
+
+    def _raise_recorded_failure(self, row: journal.StepRow) -> None:
+        """Raise again what the server said, which the migration had caught."""
+        failed = json.loads(row.noted or "{}").get("failed")
+        if failed is None:
+            return
+        module, name, arguments = failed
+        error: Exception = RuntimeError(": ".join(map(str, [name, *arguments])))
+        drivers = self.session.connection.dialect.loaded_dbapi.__name__.split(".")[0]
+        if module.split(".")[0] == drivers:
+            error = getattr(importlib.import_module(module), name)(*arguments)
+        if row.kind == ops.Kind.MODEL.value or isinstance(error, RuntimeError):
+            raise error
+        raise sa.exc.DBAPIError.instance(
+            row.step, None, error, self.session.connection.dialect.loaded_dbapi.Error
         )
 
     def _answer(self, text: str) -> dict[str, object]:
@@ -284,6 +348,8 @@ class StepDesk(desks.Desk):
 
     def flush(self) -> None:
         """Write the notes that wait, and commit them with the rows they note."""
+        if self.guests is not None:
+            self.guests.check()
         self.notes.write_steps(self._rows)
         self.notes.write_results(self.run, self._results)
         self.lock.check()

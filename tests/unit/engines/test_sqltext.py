@@ -281,6 +281,7 @@ def test_a_transaction_is_several_statements():
         ("qmark", "a = ? AND b = ? AND c = ?", (1, 2, 1)),
         ("format", "a = %s AND b = %s AND c = %s", (1, 2, 1)),
         ("pyformat", "a = %(x)s AND b = %(y)s AND c = %(x)s", {"x": 1, "y": 2}),
+        ("named", "a = :x AND b = :y AND c = :x", {"x": 1, "y": 2}),
     ],
 )
 @pytest.mark.parametrize(
@@ -296,6 +297,7 @@ def test_names_are_written_as_the_driver_wants_them(style, sql, params, written)
         ("qmark", "a = ? AND b = ?", (1, 2)),
         ("format", "a = %s AND b = %s", (1, 2)),
         ("pyformat", "a = %(p1)s AND b = %(p2)s", {"p1": 1, "p2": 2}),
+        ("named", "a = :p1 AND b = :p2", {"p1": 1, "p2": 2}),
     ],
 )
 @pytest.mark.parametrize("written", ["a = ? AND b = ?", "a = %s AND b = %s", "a = :1 AND b = :2"])

@@ -8,6 +8,12 @@ _IDENTITY = """
 SELECT current_database(), pg_postmaster_start_time()::text, current_setting('port')
 """
 _GUARD = "whimbrel_statement"
+_ADVANCE = """
+SELECT setval(counter.name, top.key)
+  FROM (SELECT pg_get_serial_sequence(%s, %s) AS name) AS counter,
+       (SELECT max({key}) AS key FROM {table}) AS top
+ WHERE top.key > coalesce(pg_sequence_last_value(counter.name::regclass), 0)
+"""
 
 
 class PostgresModels(models.Models):
@@ -85,6 +91,12 @@ class PostgresModels(models.Models):
         except self.errors() as error:
             failure = failure or error
         return failure
+
+    def advance(self, session: base.Session, schema: str, table: str, column: str) -> None:
+        name = f"{session.engine.quote(schema)}.{session.engine.quote(table)}"
+        session.execute(
+            _ADVANCE.format(table=name, key=session.engine.quote(column)), [name, column]
+        )
 
     def lost_transaction(self, error: Exception, connection: models.Driver) -> bool:
         return bool(connection.closed)

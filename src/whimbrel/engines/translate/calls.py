@@ -7,6 +7,7 @@ stand in `functions/`; what has no rule has no translation.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NoReturn, Protocol
@@ -87,6 +88,7 @@ class Rule:
     least: int
     most: int
     gives: GivesKind
+    texts: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ class Call:
     writer: Writer
     distinct: bool = False
     order: Sequence[exp.Expr] = ()
+    texts: frozenset[int] = frozenset()
 
     @property
     def read(self) -> str:
@@ -119,6 +122,8 @@ class Call:
 
     def value(self, index: int) -> str:
         """Return an argument as it is written, in parentheses if it needs them."""
+        if index in self.texts and self.kind(index) not in (None, Kind.TEXT, Kind.BINARY):
+            return self.text(index)
         return atom(self.writer.value(self.args[index]), self.target)
 
     def text(self, index: int) -> str:
@@ -142,15 +147,19 @@ def rule(
     *,
     args: int | tuple[int, int],
     gives: GivesKind,
+    texts: tuple[int, ...] = (),
     mysql: str = "",
     postgres: str = "",
     sqlite: str = "",
 ) -> Callable[[Callable[[Call], Written]], Callable[[Call], Written]]:
-    """Declare what the functions of these names mean, in each dialect that has one."""
+    """Declare what the functions of these names mean, in each dialect that has one.
+
+    `texts` are the places of arguments that are texts: a number there is made one first.
+    """
     least, most = args if isinstance(args, tuple) else (args, args)
 
     def declare(write: Callable[[Call], Written]) -> Callable[[Call], Written]:
-        made = Rule(write=write, least=least, most=most, gives=gives)
+        made = Rule(write=write, least=least, most=most, gives=gives, texts=frozenset(texts))
         for dialect, called in (("mysql", mysql), ("postgres", postgres), ("sqlite", sqlite)):
             for name in called.split():
                 if name in RULES[dialect]:
@@ -174,6 +183,7 @@ def apply(call: Call) -> str:
             "it has a rule for other arguments only",
             f"{call.name}() with {len(call.args)} argument{'s' * (len(call.args) != 1)}",
         )
+    call = dataclasses.replace(call, texts=found.texts)
     written = found.write(call)
     if isinstance(written, str):
         return written
@@ -244,8 +254,15 @@ def as_text(node: exp.Expr, writer: Writer) -> str:
     kind = writer.kind(node)
     if kind is Kind.DOUBLE:
         writer.note("numbers with a decimal point may be spelled differently as texts")
+    if kind is None and isinstance(plain(node), exp.Column):
+        writer.note(
+            "a column whose type is not known becomes a text as its engine spells it: "
+            "booleans and decimals may differ"
+        )
     if kind is Kind.DECIMAL and target == "sqlite":
         writer.note("decimals lose the zeros at their end when they become texts")
+    if kind is Kind.DATETIME and target == "sqlite":
+        writer.note("a datetime becomes a text as it is stored, maybe with decimals of a second")
     if target != "postgres" or kind is Kind.TEXT:
         return written
     if kind is Kind.BOOLEAN:

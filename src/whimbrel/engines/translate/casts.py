@@ -83,7 +83,9 @@ def _integer(writer: Writer, node: exp.Cast, sizes: list[int]) -> str:
         exact = of in (Kind.INTEGER, Kind.TEXT, None)
         return f"CAST({value} AS BIGINT)" if exact else f"CAST(ROUND({value}) AS BIGINT)"
     if writer.target == "sqlite":
-        return value if of is Kind.INTEGER else f"{writer.need('whimbrel_integer')}({value})"
+        double = int(of is Kind.DOUBLE)
+        ours = writer.need("whimbrel_integer")
+        return value if of is Kind.INTEGER else f"{ours}({value}, {double})"
     if writer.read == "sqlite":
         return f"CAST(TRUNCATE({value}, 0) AS SIGNED)"
     return f"CAST({value} AS SIGNED)"

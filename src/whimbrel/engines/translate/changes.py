@@ -358,10 +358,13 @@ def delete(writer: Expressions, node: exp.Delete) -> str:
     """Write DELETE."""
     writer.only(node, "this", "where", "order", "limit", "tables", "using", "with_", "returning")
     _check_with(writer, node)
+    if not isinstance(node.this, exp.Table):
+        writer.refuse(node, "write DELETE FROM and the table's name")
     using = node.args.get("using") or []
     tables = node.args.get("tables") or []
-    joins = node.this.args.get("joins") or []
-    if using or tables or joins:
+    if node.this.args.get("joins") and not tables:
+        writer.source.refuse("DELETE FROM several tables", "name the one:  DELETE a FROM a JOIN b")
+    if using or tables:
         return _delete_of_join(writer, node, tables, using)
     name, alias = queries.table_name(writer, node.this), queries.alias_of(writer, node.this)
     with writer.scope.level():

@@ -71,9 +71,9 @@ def null_safe(writer: Writer, node: exp.Expr) -> str:
 
 def is_(writer: Writer, node: exp.Expr, *, negated: bool = False) -> str:
     """Write IS NULL, IS TRUE, IS FALSE."""
-    writer.only(node, "this", "expression")
+    writer.only(node, "this", "expression", "negate")
     check_rank(writer, node.this)
-    word = f"IS{' NOT' * negated}"
+    word = f"IS{' NOT' * (negated is not bool(node.args.get('negate')))}"
     if isinstance(node.expression, exp.Null):
         return f"{writer.operand(node.this)} {word} NULL"
     if isinstance(node.expression, exp.Boolean):

@@ -30,12 +30,6 @@ _PLAIN_WORDS: Final[Mapping[type[exp.Expr], str]] = {
     exp.CurrentUser: "CURRENT_USER",
 }
 _ARITHMETIC: Final = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.Neg)
-_BITS: Final[Mapping[type[exp.Expr], str]] = {
-    exp.BitwiseAnd: "&",
-    exp.BitwiseOr: "|",
-    exp.BitwiseLeftShift: "<<",
-    exp.BitwiseRightShift: ">>",
-}
 # Words that sqlglot takes for columns, and that are something else in their dialect.
 _PSEUDO: Final = frozenset(
     {"DEFAULT", "ROWID", "_ROWID_", "OID", "CTID", "XMIN", "XMAX", "TABLEOID", "MAXVALUE"}
@@ -122,7 +116,7 @@ class Expressions:
         """Write an expression whose value is used: conditions give 1 and 0, as in MySQL."""
         inner = calls.plain(node)
         if is_predicate(inner) and self.target == "postgres" and self.read != "postgres":
-            return f"CAST({calls.atom(self._write(inner), self.target)} AS INTEGER)"
+            return f"CAST({self._write(inner)} AS INTEGER)"
         return self._write(node)
 
     def value_for(self, node: exp.Expr, kind: Kind | None) -> str:
@@ -170,11 +164,14 @@ class Expressions:
         text = self.operand(node.this) + (" DESC" if descending else "")
         # NULL is the smallest value for MySQL and SQLite, the largest for PostgreSQL.
         usual = descending if self.target == "postgres" else not descending
-        if nulls_first == usual:
+        inner = calls.plain(node.this)
+        never = isinstance(inner, exp.Column) and not self.scope.nullable(inner)
+        if nulls_first == usual or never:
             return text
         if self.target == "mysql":
             if calls.whole(node.this) is not None:
-                self.source.refuse("ORDER BY a position", "name the column, NULLs sort differently")
+                self.note("NULLs stand at the other end where ORDER BY names a position")
+                return text
             return f"{self.operand(node.this)} IS{' NOT' * nulls_first} NULL, {text}"
         return text + (" NULLS FIRST" if nulls_first else " NULLS LAST")
 
@@ -400,13 +397,14 @@ class Expressions:
         sides = (node.this, node.expression)
         if any(isinstance(side, (exp.And, exp.Or, exp.Xor)) for side in sides):
             self.source.refuse("XOR beside AND or OR", "write parentheses around its two sides")
-        return " <> ".join(f"(NOT ({self.condition(side)}))" for side in sides)
+        texts = (calls.atom(self.condition(side), self.target) for side in sides)
+        return " <> ".join(f"(NOT {text})" for text in texts)
 
     def _not(self, node: exp.Expr) -> str:
         inner = node.this
         if isinstance(inner, (exp.Is, exp.In, exp.Exists)):
             return self._write_negated(inner)
-        return f"NOT ({self.condition(inner)})"
+        return f"NOT {calls.atom(self.condition(inner), self.target)}"
 
     def _write_negated(self, node: exp.Expr) -> str:
         if isinstance(node, exp.Is):
@@ -456,16 +454,18 @@ class Expressions:
         return functions.numbers.remainder(self, node.this, node.expression)
 
     def _bits(self, node: exp.Expr) -> str:
-        for side in (node.this, node.expression):
-            if not isinstance(side, (exp.Paren, exp.Column, exp.Literal, exp.Anonymous)):
-                self.source.refuse(
-                    f"{describe(node)} beside another operator",
-                    "engines bind it differently; write parentheses",
-                )
-        if isinstance(_around(node, through_parens=False), exp.Binary):
-            if not isinstance(node.parent, PREDICATES):
-                self.refuse(node, "engines bind it differently; write parentheses")
-        return f"{self.operand(node.this)} {_BITS[type(node)]} {self.operand(node.expression)}"
+        simple = (exp.Paren, exp.Column, exp.Literal, exp.Anonymous)
+        beside = isinstance(node.parent, exp.Binary) and not isinstance(node.parent, PREDICATES)
+        if beside or not all(isinstance(s, simple) for s in (node.this, node.expression)):
+            self.source.refuse(
+                f"{describe(node)} beside another operator",
+                "engines bind it differently; write parentheses",
+            )
+        if isinstance(node, exp.BitwiseOr):
+            self.note(
+                "bits of negative numbers are a huge number in MySQL, a negative one elsewhere"
+            )
+        return f"{self.operand(node.this)} {_WORDS[type(node)]} {self.operand(node.expression)}"
 
     def _dpipe(self, node: exp.Expr) -> str:
         return functions.texts.joined(self, node)
@@ -518,11 +518,11 @@ def is_predicate(node: exp.Expr) -> bool:
 
 def describe(node: exp.Expr) -> str:
     """Name a node as its reader would."""
+    if type(node) in _WORDS:
+        return _WORDS[type(node)]
     if isinstance(node, exp.Anonymous):
         return f"{node.this}()".upper()
-    if isinstance(node, exp.Func) and not isinstance(node, (exp.And, exp.Or)):
-        return f"{node.sql_name()}()"
-    return _WORDS.get(type(node), node.key.upper())
+    return f"{node.sql_name()}()" if isinstance(node, exp.Func) else node.key.upper()
 
 
 def _literal_kind(node: exp.Literal, read: str) -> Kind:
@@ -561,6 +561,8 @@ _WORDS: Final[Mapping[type[exp.Expr], str]] = {
     exp.Add: "+",
     exp.Sub: "-",
     exp.Mul: "*",
+    exp.And: "AND",
+    exp.Or: "OR",
     exp.Collate: "COLLATE",
     exp.AtTimeZone: "AT TIME ZONE",
     exp.Bracket: "an element of an array",
@@ -615,7 +617,8 @@ _NODES: Final[Mapping[type[exp.Expr], _Write]] = {
     exp.Window: Expressions._window,
     exp.Filter: Expressions._filter,
     exp.Interval: Expressions._interval,
-    **dict.fromkeys(_BITS, Expressions._bits),
+    exp.BitwiseAnd: Expressions._bits,
+    exp.BitwiseOr: Expressions._bits,
     **dict.fromkeys(comparing.SIGNS, comparing.comparison),
     exp.NullSafeEQ: comparing.null_safe,
     exp.NullSafeNEQ: comparing.null_safe,

@@ -26,6 +26,9 @@ class Names(Protocol):
     def type(self, table: str, column: str) -> str | None:
         """Return the SQL type of a column as the catalog says it, or None."""
 
+    def nullable(self, table: str, column: str) -> bool:
+        """Whether a column may hold NULL; True if that is not known."""
+
 
 class NoNames:
     """Nothing is known: names stay as they are written, and no column has a known type."""
@@ -38,6 +41,9 @@ class NoNames:
 
     def type(self, table: str, column: str) -> str | None:
         return None
+
+    def nullable(self, table: str, column: str) -> bool:
+        return True
 
 
 class CatalogNames:
@@ -61,6 +67,12 @@ class CatalogNames:
         if found is None or not found.has(column):
             return None
         return found.column(column).type
+
+    def nullable(self, table: str, column: str) -> bool:
+        found = self._table(table)
+        if found is None or not found.has(column):
+            return True
+        return found.column(column).null
 
     def _table(self, name: str) -> tables.Table | None:
         if name not in self._found:

@@ -40,7 +40,7 @@ def _like(writer: Writer, node: exp.Expr, mark: str) -> str:
     subject = _text(writer, node.this)
     pattern = calls.plain(node.expression)
     literal = str(pattern.this) if isinstance(pattern, exp.Literal) and pattern.is_string else None
-    if isinstance(pattern, (exp.Any, exp.All)) or isinstance(pattern, exp.Cast):
+    if isinstance(pattern, (exp.Any, exp.All, exp.Cast)):
         writer.source.refuse("LIKE with this pattern", _NO_LITERAL)
     if literal is None:
         text = _unknown_pattern(writer, node, subject, mark)
@@ -180,7 +180,9 @@ def shared(writer: Writer, pattern: str) -> str:
     while position < len(pattern):
         match = _PIECE.match(pattern, position)
         follows = pattern[position - 1 : position] if position else ""
-        if match is None or (match.group() in "+?*" and follows in ("+", "*", "?", "}")):
+        # Nothing, a group's beginning or another count cannot be counted: (?i), a++, ^*.
+        counted = position > 0 and follows not in "+*?}(|^"
+        if match is None or (match.group()[0] in "+?*{" and not counted):
             writer.source.refuse(
                 f"the regular expression {pattern!r}",
                 f"what stands at {pattern[position : position + 8]!r} is not the same in all "
@@ -188,6 +190,10 @@ def shared(writer: Writer, pattern: str) -> str:
             )
         pieces.append(_piece(writer, match.group()))
         position = match.end()
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        writer.source.refuse(f"the regular expression {pattern!r}", f"it is not one: {error}")
     return "".join(pieces)
 
 

@@ -85,6 +85,8 @@ def _select(writer: Expressions, node: exp.Select, into: Sequence[Kind | None], 
         *("with_", "expressions", "distinct", "from_", "joins", "where", "group", "having"),
         *("windows", "order", "limit", "offset", "locks"),
     )
+    if not node.expressions:
+        writer.source.refuse("SELECT of nothing", "name what is selected")
     parts = [with_(writer, node)]
     with writer.scope.level():
         source = from_(writer, node)
@@ -144,6 +146,8 @@ def _group(writer: Expressions, node: exp.Select) -> str:
     if group is None:
         return ""
     writer.only(group, "expressions")
+    if not group.expressions:
+        writer.source.refuse("GROUP BY of nothing", "name what is grouped by")
     if any(isinstance(e, (exp.Rollup, exp.Cube, exp.GroupingSets)) for e in group.expressions):
         writer.source.refuse("GROUP BY ROLLUP", "write the levels as queries with UNION ALL")
     _note_texts(writer, [e for e in group.expressions if calls.whole(e) is None])
@@ -383,7 +387,8 @@ def _joins(writer: Expressions, joins: Sequence[exp.Expr]) -> list[str]:
             if side:
                 writer.source.refuse(f"{side} JOIN without ON", "write a condition")
             crossed = True
-            written.append(f"CROSS JOIN {source}")
+            # SQLite's CROSS JOIN would also fix the order in which the tables are read.
+            written.append(f"{'JOIN' if writer.target == 'sqlite' else 'CROSS JOIN'} {source}")
             continue
         head = f"{side} JOIN" if side else "INNER JOIN"
         if using:

@@ -113,7 +113,7 @@ def parse(source: Source) -> Statement:
     """Read one statement; raise SqlNotUnderstood, or SqlNotTranslatable for what nobody reads."""
     if len(sqltext.statements(source.sql, source.read)) > 1:
         source.refuse("a text of several statements", "write one statement at a time")
-    pieces, replaces = _head(_plain(source))
+    pieces, replaces = _head(source, _plain(source))
     plain = "".join(pieces)
     try:
         tree = sqlglot.parse_one(plain, read=_DIALECTS[source.read])
@@ -233,10 +233,16 @@ def _postgres_escapes(body: str, source: Source) -> str:
 # --- statements that sqlglot has no grammar for -----------------------------------------------
 
 
-def _head(pieces: list[str]) -> tuple[list[str], bool]:
+# Words of MySQL that sqlglot would take for the name of the table.
+_MODIFIERS: Final = frozenset({"LOW_PRIORITY", "HIGH_PRIORITY", "QUICK", "DELAYED"})
+
+
+def _head(source: Source, pieces: list[str]) -> tuple[list[str], bool]:
     """Spell REPLACE INTO, RENAME TABLE and RENAME a TO b the way that sqlglot reads."""
     places = [place for place, piece in enumerate(pieces) if piece.strip()]
     words = [pieces[place].upper() for place in places[:6]]
+    if words[1:2] and words[1] in _MODIFIERS and words[0] in ("UPDATE", "DELETE", "INSERT"):
+        source.refuse(f"{words[0]} {words[1]}", "leave the word out")
     if words[:1] == ["REPLACE"]:
         into = "INSERT" if words[1:2] == ["INTO"] else "INSERT INTO"
         return [into, *pieces[places[0] + 1 :]], True

@@ -36,6 +36,8 @@ class Scope:
         self._levels: list[Level] = []
         self._ctes: list[str] = []
         self._aliases: list[str] = []
+        # An outer join makes NULLs of columns that hold none.
+        self._joined_outside = False
 
     @contextmanager
     def level(self) -> Iterator[Level]:
@@ -48,8 +50,13 @@ class Scope:
 
     def tell_aliases(self, tree: exp.Expr) -> None:
         """Remember the names that the statement itself gives to columns and tables."""
+        self._joined_outside = any(join.side for join in tree.find_all(exp.Join))
         for node in tree.find_all(exp.Alias, exp.TableAlias, exp.CTE):
-            given = [node.args.get("alias"), *node.args.get("columns", []), node.args.get("this")]
+            given = [
+                node.args.get("alias"),
+                *(node.args.get("columns") or []),
+                node.args.get("this"),
+            ]
             self._aliases += [self.spelled(i) for i in given if isinstance(i, exp.Identifier)]
         self._ctes += [self.spelled(cte.args["alias"].this) for cte in tree.find_all(exp.CTE)]
 
@@ -129,6 +136,13 @@ class Scope:
             if real is not None:
                 return real, table
         return None
+
+    def nullable(self, column: exp.Column) -> bool:
+        """Whether a column of the innermost level may give NULL, as far as is known."""
+        name, table = self.column(column)
+        if table is None or self._joined_outside:
+            return True
+        return self._known.nullable(table, name)
 
     def kind(self, column: exp.Column) -> kinds.Kind | None:
         """Return the kind of a column, or None if nobody knows its type."""

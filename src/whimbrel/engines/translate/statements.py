@@ -29,6 +29,11 @@ def write(
     kind = sqltext.kind(sql, read)
     if kind in _NOT_HERE:
         source.refuse(_head(sql, read), _NOT_HERE[kind])
+    first = next(token.word for token in sqltext.significant(sql, read) if token.text != "(")
+    if kind is not sqltext.Kind.QUERY and first in ("SELECT", "VALUES", "TABLE"):
+        source.refuse(
+            f"{first} … INTO", "read the rows, and write them by a statement of their own"
+        )
     statement = reading.parse(source)
     where = scope.Scope(names or known_names.NoNames(), read)
     where.tell_aliases(statement.tree)

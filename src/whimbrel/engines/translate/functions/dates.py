@@ -5,6 +5,7 @@ On SQLite dates are texts: functions of ours read them strictly, and stop at wha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -66,6 +67,44 @@ def utc_today(call: Call) -> Templates:
         "postgres": "CAST(STATEMENT_TIMESTAMP() AT TIME ZONE 'UTC' AS DATE)",
         "sqlite": "DATE('now')",
     }
+
+
+# --- SQLite's own ------------------------------------------------------------------------------
+
+
+def _is_now(call: Call, index: int) -> bool:
+    return (call.literal(index) or "").lower() == "now"
+
+
+@rule(args=1, gives=Kind.DATE, sqlite="DATE")
+def sqlite_date(call: Call) -> Written:
+    if _is_now(call, 0):
+        return utc_today(call)
+    return casts.as_day(call.writer, call.args[0])
+
+
+@rule(args=1, gives=Kind.DATETIME, sqlite="DATETIME")
+def sqlite_datetime(call: Call) -> Written:
+    if _is_now(call, 0):
+        return utc_now(call)
+    if call.target == "mysql":
+        return f"CAST({call.value(0)} AS DATETIME)"
+    return f"DATE_TRUNC('second', {casts.as_moment(call.writer, call.args[0])})"
+
+
+_STRFTIME: Final = {"Y": "%Y", "m": "%m", "d": "%d", "H": "%H", "M": "%i", "S": "%s", "%": "%%"}
+
+
+@rule(args=2, gives=Kind.TEXT, sqlite="STRFTIME")
+def strftime(call: Call) -> Written:
+    format = call.literal(0)
+    codes = re.findall(r"%(.?)", format or "")
+    if format is None or _is_now(call, 1) or not set(codes) <= set(_STRFTIME):
+        call.refuse("it has a rule for literal formats of %Y %m %d %H %M %S, and not for 'now'")
+    shape = re.sub(r"%(.)", lambda match: _STRFTIME[match[1]], format)
+    if call.target == "mysql":
+        return f"DATE_FORMAT({call.value(1)}, {calls.quoted(shape, 'mysql')})"
+    return _formatted(call.args[1], shape, call)
 
 
 # --- parts ------------------------------------------------------------------------------------
@@ -147,6 +186,26 @@ def last_day(call: Call) -> Written:
         return f"{call.writer.need('whimbrel_last_day')}({call.value(0)})"
     month = f"DATE_TRUNC('month', {casts.as_moment(call.writer, call.args[0])})"
     return f"CAST({month} + INTERVAL '1 month' - INTERVAL '1 day' AS DATE)"
+
+
+_TRUNCATED: Final = {
+    "year": "%Y-01-01 00:00:00",
+    "month": "%Y-%m-01 00:00:00",
+    "day": "%Y-%m-%d 00:00:00",
+    "hour": "%Y-%m-%d %H:00:00",
+    "minute": "%Y-%m-%d %H:%i:00",
+    "second": "%Y-%m-%d %H:%i:%s",
+}
+
+
+@rule(args=2, gives=Kind.DATETIME, postgres="DATE_TRUNC")
+def date_trunc(call: Call) -> Written:
+    format = _TRUNCATED.get((call.literal(0) or "").lower())
+    if format is None:
+        call.refuse("it has a rule for: " + ", ".join(_TRUNCATED))
+    if call.target == "sqlite":
+        return _formatted(call.args[1], format, call)
+    return f"CAST(DATE_FORMAT({call.value(1)}, '{format}') AS DATETIME)"
 
 
 @rule(args=1, gives=Kind.DATE, mysql="DATE")
@@ -370,12 +429,16 @@ def _moved(writer: Writer, moment: exp.Expr, amount: exp.Expr, unit: exp.Expr, s
     if word not in _UNITS:
         writer.source.refuse(f"INTERVAL of {word}", "write one of: " + ", ".join(sorted(_UNITS)))
     number = _amount(writer, amount)
+    # A date moved is a date in MySQL, a datetime in PostgreSQL.
+    widened = writer.read == "postgres" and writer.kind(moment) is not Kind.DATETIME
     if writer.target == "sqlite":
+        at = casts.as_moment(writer, moment) if widened else writer.value(moment)
         ours = writer.need("whimbrel_date_add")
-        return f"{ours}({writer.value(moment)}, {'-' * (sign == '-')}{number}, '{word.lower()}')"
+        return f"{ours}({at}, {'-' * (sign == '-')}{number}, '{word.lower()}')"
     if writer.target == "mysql":
+        at = casts.as_moment(writer, moment) if widened else writer.value(moment)
         function = "DATE_ADD" if sign == "+" else "DATE_SUB"
-        return f"{function}({writer.value(moment)}, INTERVAL {number} {word})"
+        return f"{function}({at}, INTERVAL {number} {word})"
     step = {"QUARTER": "3 months", "WEEK": "7 days"}.get(word, f"1 {word.lower()}")
     moved = f"{casts.as_moment(writer, moment)} {sign} {number} * INTERVAL '{step}'"
     kind = _moment_kind(writer, moment)
@@ -403,5 +466,5 @@ def _amount(writer: Writer, node: exp.Expr) -> str:
     if writer.target == "postgres":
         return f"CAST({writer.value(node)} AS INTEGER)"
     if writer.kind(node) is not Kind.INTEGER and writer.target == "sqlite":
-        return f"{writer.need('whimbrel_integer')}({writer.value(node)})"
+        return f"{writer.need('whimbrel_integer')}({writer.value(node)}, 0)"
     return writer.operand(node)

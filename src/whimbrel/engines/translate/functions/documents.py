@@ -62,10 +62,9 @@ def _member(call: Call, node: exp.Expr) -> str:
         call.refuse("SQLite has no booleans to put into JSON")
     if isinstance(inner, exp.Column) and kind is None:
         call.writer.note("a column put into JSON is a text or a number there, by its type")
-    if call.target == "postgres" and isinstance(inner, (exp.Literal, exp.Placeholder)):
-        if kind in (None, Kind.TEXT):
-            return f"CAST({call.writer.value(node)} AS TEXT)"
-    return call.writer.value(node)
+    untyped = isinstance(inner, (exp.Literal, exp.Placeholder)) and kind in (None, Kind.TEXT)
+    written = call.writer.value(node)
+    return f"CAST({written} AS TEXT)" if untyped and call.target == "postgres" else written
 
 
 def _document(call: Call, what: str, parts: Sequence[str]) -> str:

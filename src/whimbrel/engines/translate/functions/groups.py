@@ -15,7 +15,7 @@ def _plainly(call: Call) -> str:
     if call.order:
         call.refuse("it has no rule with ORDER BY in it")
     distinct = "DISTINCT " if call.distinct else ""
-    return f"{call.name}({distinct}{', '.join(call.value(i) for i in range(len(call.args)))})"
+    return f"{call.name}({distinct}{', '.join(map(call.writer.value, call.args))})"
 
 
 @rule(args=(1, MANY), gives=Kind.INTEGER, mysql="COUNT", postgres="COUNT", sqlite="COUNT")
@@ -152,11 +152,10 @@ def _ordered_concat(call: Call) -> str:
         if not isinstance(node, exp.Ordered):
             call.refuse("its ORDER BY has no rule")
         descending = bool(node.args.get("desc"))
-        if bool(node.args.get("nulls_first")) is descending:
-            call.refuse("NULLS FIRST or LAST has no rule in it")
+        flipped = bool(node.args.get("nulls_first")) is descending
         if call.writer.kind(node.this) in (None, Kind.TEXT):
             call.writer.note_collation()
-        keys += f", {call.writer.value(node.this)}, {int(descending)}"
+        keys += f", {call.writer.value(node.this)}, {int(descending) + 2 * int(flipped)}"
     return f"{ours}({call.value(0)}, {call.value(1)}, {int(call.distinct)}{keys})"
 
 

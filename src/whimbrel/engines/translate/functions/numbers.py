@@ -142,9 +142,11 @@ def round_(call: Call) -> Written:
 def round_real(call: Call) -> Templates:
     if len(call.args) == 2 and (call.integer(1) or 0) < 0:
         call.refuse("a negative number of decimals means none in SQLite")
+    if call.kind(0) in (None, Kind.DOUBLE):
+        call.writer.note("a half at the end of a double may be rounded the other way")
     places = _places(call)
     return {
-        "mysql": f"ROUND({{0}} * 1e0, {places})",
+        "mysql": f"ROUND({{0}}, {places}) * 1e0",
         "postgres": f"CAST(ROUND(CAST({{0}} AS NUMERIC), {places}) AS DOUBLE PRECISION)",
     }
 

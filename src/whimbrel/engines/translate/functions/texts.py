@@ -13,6 +13,7 @@ from whimbrel.engines.translate.kinds import Kind
 
 @rule(
     args=1,
+    texts=(0,),
     gives=Kind.INTEGER,
     mysql="CHAR_LENGTH CHARACTER_LENGTH",
     postgres="LENGTH CHAR_LENGTH CHARACTER_LENGTH",
@@ -26,6 +27,7 @@ def characters(call: Call) -> Templates:
 
 @rule(
     args=1,
+    texts=(0,),
     gives=Kind.INTEGER,
     mysql="LENGTH OCTET_LENGTH",
     postgres="OCTET_LENGTH",
@@ -39,24 +41,19 @@ def size(call: Call) -> Templates:
     }
 
 
-@rule(args=1, gives=Kind.TEXT, mysql="UPPER UCASE", postgres="UPPER")
+@rule(args=1, texts=(0,), gives=Kind.TEXT, mysql="UPPER UCASE", postgres="UPPER")
 def upper(call: Call) -> Templates:
+    # SQLite's own function knows ASCII only; ours is hardly slower.
     if call.target == "sqlite":
-        return {"sqlite": _cased(call, "UPPER", "whimbrel_upper")}
-    return {"mysql": "UPPER({0})", "postgres": "UPPER({0})"}
+        call.writer.need("whimbrel_upper")
+    return {"mysql": "UPPER({0})", "postgres": "UPPER({0})", "sqlite": "whimbrel_upper({0})"}
 
 
-@rule(args=1, gives=Kind.TEXT, mysql="LOWER LCASE", postgres="LOWER")
+@rule(args=1, texts=(0,), gives=Kind.TEXT, mysql="LOWER LCASE", postgres="LOWER")
 def lower(call: Call) -> Templates:
     if call.target == "sqlite":
-        return {"sqlite": _cased(call, "LOWER", "whimbrel_lower")}
-    return {"mysql": "LOWER({0})", "postgres": "LOWER({0})"}
-
-
-def _cased(call: Call, builtin: str, ours: str) -> str:
-    # SQLite's own function knows ASCII only, and is fast; ours knows every script.
-    call.writer.need(ours)
-    return f"CASE WHEN {{0}} GLOB '*[^ -~]*' THEN {ours}({{0}}) ELSE {builtin}({{0}}) END"
+        call.writer.need("whimbrel_lower")
+    return {"mysql": "LOWER({0})", "postgres": "LOWER({0})", "sqlite": "whimbrel_lower({0})"}
 
 
 @rule(args=1, gives=Kind.TEXT, sqlite="UPPER")
@@ -176,6 +173,7 @@ def positive(node: exp.Expr, writer: Writer) -> bool:
 
 @rule(
     args=(2, 3),
+    texts=(0,),
     gives=Kind.TEXT,
     mysql="SUBSTRING SUBSTR MID",
     postgres="SUBSTRING SUBSTR",
@@ -229,7 +227,7 @@ def _substring_from(call: Call, length: str) -> str:
     )
 
 
-@rule(args=2, gives=Kind.TEXT, mysql="LEFT", postgres="LEFT")
+@rule(args=2, texts=(0,), gives=Kind.TEXT, mysql="LEFT", postgres="LEFT")
 def left(call: Call) -> Templates:
     _not_negative(call)
     if counted(call.args[1], call.writer):
@@ -244,7 +242,7 @@ def left(call: Call) -> Templates:
     }
 
 
-@rule(args=2, gives=Kind.TEXT, mysql="RIGHT", postgres="RIGHT")
+@rule(args=2, texts=(0,), gives=Kind.TEXT, mysql="RIGHT", postgres="RIGHT")
 def right(call: Call) -> Templates:
     _not_negative(call)
     if positive(call.args[1], call.writer):
@@ -266,7 +264,7 @@ def _not_negative(call: Call) -> None:
         call.refuse("a negative number means all but so many in PostgreSQL; write a positive one")
 
 
-@rule(args=3, gives=Kind.TEXT, mysql="SUBSTRING_INDEX")
+@rule(args=3, texts=(0, 1), gives=Kind.TEXT, mysql="SUBSTRING_INDEX")
 def substring_index(call: Call) -> Written:
     if call.target == "sqlite":
         ours = call.writer.need("whimbrel_substring_index")
@@ -295,7 +293,7 @@ def _substring_index_of_anything(call: Call, text: str, mark: str, parts: str) -
     )
 
 
-@rule(args=3, gives=Kind.TEXT, postgres="SPLIT_PART")
+@rule(args=3, texts=(0,), gives=Kind.TEXT, postgres="SPLIT_PART")
 def split_part(call: Call) -> Written:
     number = call.integer(2)
     if number is None or number == 0 or not call.literal(1):
@@ -315,7 +313,7 @@ def split_part(call: Call) -> Written:
 # --- finding and replacing --------------------------------------------------------------------
 
 
-@rule(args=(2, 3), gives=Kind.INTEGER, mysql="LOCATE")
+@rule(args=(2, 3), texts=(0, 1), gives=Kind.INTEGER, mysql="LOCATE")
 def locate(call: Call) -> Written:
     if len(call.args) == 2:
         return _position(call, text=1, sought=0)
@@ -330,12 +328,12 @@ def locate(call: Call) -> Written:
     )
 
 
-@rule(args=2, gives=Kind.INTEGER, mysql="POSITION", postgres="POSITION")
+@rule(args=2, texts=(0, 1), gives=Kind.INTEGER, mysql="POSITION", postgres="POSITION")
 def position(call: Call) -> Written:
     return _position(call, text=1, sought=0)
 
 
-@rule(args=2, gives=Kind.INTEGER, mysql="INSTR", postgres="STRPOS", sqlite="INSTR")
+@rule(args=2, texts=(0, 1), gives=Kind.INTEGER, mysql="INSTR", postgres="STRPOS", sqlite="INSTR")
 def instr(call: Call) -> Written:
     return _position(call, text=0, sought=1)
 
@@ -371,12 +369,14 @@ def _lowered(call: Call, index: int) -> str:
     return f"{call.writer.need('whimbrel_lower')}({call.value(index)})"
 
 
-@rule(args=3, gives=Kind.TEXT, mysql="REPLACE", postgres="REPLACE", sqlite="REPLACE")
+@rule(
+    args=3, texts=(0, 1, 2), gives=Kind.TEXT, mysql="REPLACE", postgres="REPLACE", sqlite="REPLACE"
+)
 def replace(call: Call) -> Templates:
     return dict.fromkeys(("mysql", "postgres", "sqlite"), "REPLACE({0}, {1}, {2})")
 
 
-@rule(args=3, gives=Kind.TEXT, mysql="REGEXP_REPLACE")
+@rule(args=3, texts=(0,), gives=Kind.TEXT, mysql="REGEXP_REPLACE")
 def regexp_replace(call: Call) -> Written:
     pattern, new = call.literal(1), call.literal(2)
     if pattern is None or new is None or "\\" in new or "$" in new:
@@ -412,17 +412,17 @@ def _trim(call: Call, template: str, word: str) -> Written:
     return f"{template}({call.value(0)}, {call.value(1)})"
 
 
-@rule(args=(1, 2), gives=Kind.TEXT, mysql="TRIM", postgres="TRIM BTRIM", sqlite="TRIM")
+@rule(args=(1, 2), texts=(0,), gives=Kind.TEXT, mysql="TRIM", postgres="TRIM BTRIM", sqlite="TRIM")
 def trim(call: Call) -> Written:
     return _trim(call, "BTRIM" if call.target == "postgres" else "TRIM", "BOTH")
 
 
-@rule(args=(1, 2), gives=Kind.TEXT, mysql="LTRIM", postgres="LTRIM", sqlite="LTRIM")
+@rule(args=(1, 2), texts=(0,), gives=Kind.TEXT, mysql="LTRIM", postgres="LTRIM", sqlite="LTRIM")
 def ltrim(call: Call) -> Written:
     return _trim(call, "LTRIM", "LEADING")
 
 
-@rule(args=(1, 2), gives=Kind.TEXT, mysql="RTRIM", postgres="RTRIM", sqlite="RTRIM")
+@rule(args=(1, 2), texts=(0,), gives=Kind.TEXT, mysql="RTRIM", postgres="RTRIM", sqlite="RTRIM")
 def rtrim(call: Call) -> Written:
     return _trim(call, "RTRIM", "TRAILING")
 
@@ -437,21 +437,20 @@ def _pad(call: Call, word: str) -> Written:
     if call.target == "sqlite":
         ours = call.writer.need(f"whimbrel_{word.lower()}")
         return f"{ours}({call.value(0)}, {size}, {fill})"
-    text = call.text(0) if call.read == "mysql" else call.value(0)
-    return f"{word}({text}, {size}, {fill})"
+    return f"{word}({call.value(0)}, {size}, {fill})"
 
 
-@rule(args=(2, 3), gives=Kind.TEXT, mysql="LPAD", postgres="LPAD")
+@rule(args=(2, 3), texts=(0,), gives=Kind.TEXT, mysql="LPAD", postgres="LPAD")
 def lpad(call: Call) -> Written:
     return _pad(call, "LPAD")
 
 
-@rule(args=(2, 3), gives=Kind.TEXT, mysql="RPAD", postgres="RPAD")
+@rule(args=(2, 3), texts=(0,), gives=Kind.TEXT, mysql="RPAD", postgres="RPAD")
 def rpad(call: Call) -> Written:
     return _pad(call, "RPAD")
 
 
-@rule(args=2, gives=Kind.TEXT, mysql="REPEAT", postgres="REPEAT")
+@rule(args=2, texts=(0,), gives=Kind.TEXT, mysql="REPEAT", postgres="REPEAT")
 def repeat(call: Call) -> Templates:
     return {
         "mysql": "REPEAT({0}, {1})",
@@ -469,7 +468,7 @@ def space(call: Call) -> Templates:
     return {"postgres": "REPEAT(' ', {0})", "sqlite": "REPLACE(HEX(ZEROBLOB({0})), '00', ' ')"}
 
 
-@rule(args=1, gives=Kind.TEXT, mysql="REVERSE", postgres="REVERSE")
+@rule(args=1, texts=(0,), gives=Kind.TEXT, mysql="REVERSE", postgres="REVERSE")
 def reverse(call: Call) -> Templates:
     if call.target == "sqlite":
         call.writer.need("whimbrel_reverse")
@@ -500,7 +499,7 @@ def elt(call: Call) -> Written:
     return f"CASE {call.value(0)} {' '.join(arms)} END"
 
 
-@rule(args=2, gives=Kind.INTEGER, mysql="FIND_IN_SET")
+@rule(args=2, texts=(0, 1), gives=Kind.INTEGER, mysql="FIND_IN_SET")
 def find_in_set(call: Call) -> Templates:
     call.writer.note_collation()
     if call.target == "sqlite":
@@ -515,30 +514,22 @@ def find_in_set(call: Call) -> Templates:
 # --- hashes -----------------------------------------------------------------------------------
 
 
-def _texts_only(call: Call) -> None:
-    if call.kind(0) not in (None, Kind.TEXT):
-        call.refuse("write the number as a text:  CAST(x AS CHAR)")
-
-
-@rule(args=1, gives=Kind.TEXT, mysql="MD5", postgres="MD5")
+@rule(args=1, texts=(0,), gives=Kind.TEXT, mysql="MD5", postgres="MD5")
 def md5(call: Call) -> Templates:
-    _texts_only(call)
     if call.target == "sqlite":
         call.writer.need("whimbrel_md5")
     return {"mysql": "MD5({0})", "postgres": "MD5({0})", "sqlite": "whimbrel_md5({0})"}
 
 
-@rule(args=1, gives=Kind.TEXT, mysql="SHA1 SHA")
+@rule(args=1, texts=(0,), gives=Kind.TEXT, mysql="SHA1 SHA")
 def sha1(call: Call) -> Templates:
-    _texts_only(call)
     if call.target == "postgres":
         call.refuse("PostgreSQL has it in an extension only; SHA2(x, 256) has a translation")
     return {"sqlite": f"{call.writer.need('whimbrel_sha1')}({{0}})"}
 
 
-@rule(args=2, gives=Kind.TEXT, mysql="SHA2")
+@rule(args=2, texts=(0,), gives=Kind.TEXT, mysql="SHA2")
 def sha2(call: Call) -> Templates:
-    _texts_only(call)
     bits = call.integer(1) or 256
     if bits not in (224, 256, 384, 512):
         call.refuse("write 224, 256, 384 or 512")
@@ -549,10 +540,16 @@ def sha2(call: Call) -> Templates:
 
 @rule(args=1, gives=Kind.TEXT, mysql="HEX", sqlite="HEX")
 def hex_of_text(call: Call) -> Templates:
-    if call.kind(0) is not Kind.TEXT:
+    # PostgreSQL itself refuses a number here.
+    if call.kind(0) is not Kind.TEXT and (call.kind(0) or call.target != "postgres"):
         call.refuse("of a number it is something else; say that it is a text:  CAST(x AS CHAR)")
+    if call.read == "sqlite":  # whose HEX(NULL) is ''
+        return {
+            "mysql": "COALESCE(HEX({0}), '')",
+            "postgres": "COALESCE(UPPER(ENCODE(CONVERT_TO({0}, 'UTF8'), 'hex')), '')",
+        }
     return {
         "mysql": "HEX({0})",
         "postgres": "UPPER(ENCODE(CONVERT_TO({0}, 'UTF8'), 'hex'))",
-        "sqlite": "HEX({0})",
+        "sqlite": "CASE WHEN {0} IS NOT NULL THEN HEX({0}) END",
     }

@@ -1,4 +1,4 @@
-"""Read the shape of a statement that changes rows: which column each value goes to.
+"""Read what a statement changes: which column of which table each of its values goes to.
 
 Only what ActiveRecord backends write is understood (INSERT … VALUES, UPDATE … SET, DELETE, each
 with RETURNING); in anything else there is nothing to be found, and nothing is raised.
@@ -18,7 +18,7 @@ _CHANGES = frozenset({"INSERT", "REPLACE", "UPDATE", "DELETE"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
+class Change:
     """What a statement changes.
 
     `cells` holds, for every row of VALUES and every column, which placeholder fills it (None:
@@ -45,12 +45,12 @@ class Shape:
 
 
 @functools.lru_cache(maxsize=256)
-def read(sql: str, dialect: str | None = None) -> Shape:
-    """Return the shape of a statement; an empty one if it changes no rows."""
+def read(sql: str, dialect: str | None = None) -> Change:
+    """Return what a statement changes; an empty Change if it changes no rows."""
     found = _numbered(sqltext.significant(sql, dialect))
     start = next((at for at, token, depth in found if depth == 0 and token.word in _CHANGES), None)
     if start is None:
-        return Shape()
+        return Change()
     verb = found[start][1].word
     marks = _marks(found)
     body, returning = _cut(found[start + 1 :], "RETURNING")
@@ -60,7 +60,7 @@ def read(sql: str, dialect: str | None = None) -> Shape:
     if verb == "UPDATE":
         return _update(verb, body, names, marks)
     _, rest = _cut(body, "FROM")
-    return Shape(verb=verb, table=_table(rest or [])[0], returning=names, rows=_keys(body))
+    return Change(verb=verb, table=_table(rest or [])[0], returning=names, rows=_keys(body))
 
 
 # One token: its place, itself, and how many parentheses are open around it.
@@ -139,7 +139,7 @@ def _insert(
     found: list[_Placed],
     returning: tuple[str, ...] | None,
     marks: dict[int, int],
-) -> Shape:
+) -> Change:
     _, behind = _cut(found, "INTO")
     table, rest = _table(found if behind is None else behind)
     head, values = _cut(rest, "VALUES")
@@ -148,7 +148,7 @@ def _insert(
         tuple(marks.get(cell[0][0]) if len(cell) == 1 else None for cell in _split(group, depth=1))
         for group in _groups(values or [])
     )
-    shape = Shape(
+    change = Change(
         verb=verb,
         table=table,
         columns=columns,
@@ -156,7 +156,7 @@ def _insert(
         returning=returning,
         rows=len(cells) or 1,
     )
-    return dataclasses.replace(shape, targets=shape.places(columns))
+    return dataclasses.replace(change, targets=change.places(columns))
 
 
 def _update(
@@ -164,7 +164,7 @@ def _update(
     found: list[_Placed],
     returning: tuple[str, ...] | None,
     marks: dict[int, int],
-) -> Shape:
+) -> Change:
     before, behind = _cut(found, "SET")
     assignments, _ = _cut(_cut(behind or [], "WHERE")[0], "FROM")
     targets: dict[int, str] = {}
@@ -174,7 +174,7 @@ def _update(
         if name:
             columns.append(name[-1])
             targets.update({marks[at]: name[-1] for at, _, _ in part if at in marks})
-    return Shape(
+    return Change(
         verb=verb,
         table=_table(before)[0],
         columns=tuple(columns),

@@ -1,0 +1,289 @@
+"""The commands and their options; what each does is in the module of its name.
+
+Nothing heavy is imported here: `whimbrel --help` has to be there at once.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+import typer
+
+import whimbrel
+from whimbrel import config, errors
+from whimbrel.cli import common, output, stop
+
+# Of this class are all errors of Typer's own that mean "wrong usage".
+_WrongUsage: Final = typer.BadParameter.__mro__[1]
+
+app = typer.Typer(
+    name="whimbrel",
+    help="Migrations that carry schema and data: planned, resumable, proven.",
+    epilog="Exit codes: 0 done, 1 refused or differences, 2 wrong usage, "
+    "3 failed half-way and resumable, 130 stopped.",
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
+)
+
+_Count = Annotated[int | None, typer.Argument(metavar="N", show_default=False, help="How many.")]
+_Id = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID", help="A migration: its file's name without .py, or what begins it."
+    ),
+]
+_To = typer.Option(
+    "--to", metavar="ID", show_default=False, help="As far as this migration, and with it."
+)
+_DownTo = typer.Option(
+    "--to",
+    metavar="ID",
+    show_default=False,
+    help="Back to this migration, which stays; 0 takes everything back.",
+)
+_OutOfOrder = Annotated[
+    bool,
+    typer.Option("--out-of-order", help="Also those that come before one that is applied already."),
+]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    said = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    out = output.Output(json="--json" in said)
+    with stop.watched() as stopping, output.elsewhere(out):
+        code = _answered(arguments, common.Call(out=out, stop=stopping))
+    if out.lost is not None:
+        out.warn(f"standard output could not be written: {out.lost.strerror or out.lost}")
+        return code or errors.WhimbrelError.exit_code
+    return code
+
+
+def _answered(arguments: list[str], call: common.Call) -> int:
+    try:
+        given = typer.main.get_command(app).main(
+            args=arguments, prog_name="whimbrel", standalone_mode=False, obj=call
+        )
+        return given if isinstance(given, int) else 0
+    except errors.WhimbrelError as error:
+        return _failed(error, call)
+    except (KeyboardInterrupt, typer.Abort):
+        return _failed(stop.Stopped(), call)
+    except Exception as error:
+        if isinstance(error, _WrongUsage):
+            return _failed(_wrong_usage(error), call)
+        # A driver turns an interrupt into an error of its own; it was asked for all the same.
+        failed = stop.Stopped() if call.stop.asked else _unexpected(error)
+        return _failed(failed, call)
+
+
+def _failed(error: errors.WhimbrelError, call: common.Call) -> int:
+    if error.database is not None:
+        error.database = config.masked(error.database)
+    if call.common.traceback:
+        call.out.warn(output.hidden(traceback.format_exc().rstrip()))
+    call.out.error(error)
+    return stop.EXIT_CODE if call.stop.asked else error.exit_code
+
+
+def _wrong_usage(error: Exception) -> errors.UsageError:
+    said = str(getattr(error, "format_message", error.__str__)())
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "whimbrel"
+    return errors.UsageError(
+        f"{said[:1].lower()}{said[1:].rstrip('.')}", remedy=f"see how it is used:  {command} --help"
+    )
+
+
+def _unexpected(error: Exception) -> errors.WhimbrelError:
+    said = output.hidden(str(error).strip())
+    return errors.WhimbrelError(
+        "something happened that Whimbrel did not expect",
+        left="what was not committed is taken back",
+        cause=f"{type(error).__name__}: {said}" if said else type(error).__name__,
+        remedy="please report it, with what this shows:  add --traceback to the command\n"
+        f"whimbrel {whimbrel.__version__}, Python {sys.version.split()[0]}, {sys.platform}",
+    )
+
+
+# --- the commands ---------------------------------------------------------------------------
+
+
+@app.callback(invoke_without_command=True)
+@common.taken
+def _whimbrel(
+    call: common.Call,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> int:
+    if version:
+        if call.out.json:
+            call.out.document({"version": whimbrel.__version__})
+        else:
+            call.out.line(f"whimbrel {whimbrel.__version__}")
+        raise typer.Exit(0)
+    if call.context is not None and call.context.invoked_subcommand is None:
+        if call.out.json:
+            raise errors.UsageError("no command was given", remedy="see them:  whimbrel --help")
+        call.out.line(call.context.get_help())
+        return errors.UsageError.exit_code
+    return 0
+
+
+@app.command()
+@common.taken
+def init(call: common.Call) -> int:
+    """Make a project: whimbrel.toml and the folder migrations."""
+    from whimbrel.cli import init
+
+    return init.make(call)
+
+
+@app.command()
+@common.taken
+def new(
+    call: common.Call,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What it does: split_user_names.")],
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Join all branches; changes nothing itself.")
+    ] = False,
+    depends_on: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--depends-on", metavar="ID", help="A migration that it follows; can be repeated."
+        ),
+    ] = None,
+) -> int:
+    """Write the file of a new migration."""
+    from whimbrel.cli import new
+
+    return new.write(call, name, merge=merge, depends_on=depends_on)
+
+
+@app.command()
+@common.taken
+def plan(
+    call: common.Call,
+    direction: Annotated[
+        str, typer.Argument(metavar="up|down", show_default=False, help="Which way; up.")
+    ] = "up",
+    count: _Count = None,
+    to: Annotated[str | None, _To] = None,
+    sql: Annotated[
+        bool, typer.Option("--sql", help="Write a SQL script with comments instead.")
+    ] = False,
+    out_of_order: _OutOfOrder = False,
+) -> int:
+    """Show what up or down would do; change nothing."""
+    from whimbrel.cli import plan
+
+    return plan.show(call, direction, count=count, to=to, sql=sql, out_of_order=out_of_order)
+
+
+@app.command()
+@common.taken
+def up(
+    call: common.Call,
+    count: _Count = None,
+    to: Annotated[str | None, _To] = None,
+    out_of_order: _OutOfOrder = False,
+) -> int:
+    """Apply pending migrations."""
+    from whimbrel.cli import run
+
+    return run.up(call, count=count, to=to, out_of_order=out_of_order)
+
+
+@app.command()
+@common.taken
+def down(call: common.Call, count: _Count = None, to: Annotated[str | None, _DownTo] = None) -> int:
+    """Take applied migrations back, the last one or more."""
+    from whimbrel.cli import run
+
+    return run.down(call, count=count, to=to)
+
+
+@app.command()
+@common.taken
+def status(call: common.Call) -> int:
+    """Show which migrations this database has.
+
+    The exit code is 1 if files and history differ, or something is half done.
+    """
+    from whimbrel.cli import status
+
+    return status.show(call)
+
+
+@app.command()
+@common.taken
+def history(
+    call: common.Call,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=1, help="How many runs at most.")
+    ] = 20,
+) -> int:
+    """Show the runs of this database, the newest first."""
+    from whimbrel.cli import history
+
+    return history.show(call, limit=limit)
+
+
+@app.command()
+@common.taken
+def baseline(call: common.Call, to: Annotated[str | None, _To] = None) -> int:
+    """Declare migrations as applied without running them."""
+    from whimbrel.cli import notes
+
+    return notes.baseline(call, to=to)
+
+
+@app.command()
+@common.taken
+def accept(call: common.Call, migration: _Id) -> int:
+    """Accept that an applied file was edited or removed."""
+    from whimbrel.cli import notes
+
+    return notes.accept(call, migration)
+
+
+@app.command()
+@common.taken
+def resolve(
+    call: common.Call,
+    migration: _Id,
+    position: Annotated[int, typer.Argument(metavar="POSITION", help="Which step.")],
+    done: Annotated[
+        bool | None,
+        typer.Option("--done/--not-done", show_default=False, help="Whether it happened."),
+    ] = None,
+) -> int:
+    """Say of a step that was interrupted whether it happened."""
+    from whimbrel.cli import notes
+
+    if done is None:
+        raise errors.UsageError(
+            "it was not said whether the step happened",
+            remedy="look at the database, then add  --done  or  --not-done",
+        )
+    return notes.resolve(call, migration, position, done=done)
+
+
+@app.command()
+@common.taken
+def explain(
+    call: common.Call,
+    slug: Annotated[
+        str | None,
+        typer.Argument(metavar="SLUG", show_default=False, help="The name in the brackets."),
+    ] = None,
+) -> int:
+    """Show the page of an error, or a list of all pages."""
+    from whimbrel.cli import explain
+
+    return explain.show(call, slug)

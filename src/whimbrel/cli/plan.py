@@ -1,0 +1,214 @@
+"""`whimbrel plan`: draw a plan, or write it as a SQL script. Making it is the project's work."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import whimbrel
+from whimbrel import config, errors, words
+from whimbrel.cli import common, output
+from whimbrel.migrations import plan as plans
+
+DIRECTIONS: Final = ("up", "down")
+UNDECIDED: Final = "decided while running"
+
+
+def show(
+    call: common.Call,
+    direction: str,
+    *,
+    count: int | None,
+    to: str | None,
+    sql: bool,
+    out_of_order: bool,
+) -> int:
+    """Write the plan; if something forbids it, raise that after what is planned until then."""
+    direction, count = _meant(direction, count)
+    if sql and call.out.json:
+        raise errors.UsageError(
+            "--sql writes a script and --json a document", remedy="give one of them"
+        )
+    project = call.project("plan")
+    plan = project.plan(direction, count=count, to=to, out_of_order=out_of_order)
+    plan = dataclasses.replace(plan, database=config.masked(plan.database))
+    if call.out.json:
+        problem = plan.problem
+        call.out.document({**plan.as_json(), "problem": problem.as_json() if problem else None})
+        return problem.exit_code if problem else 0
+    if sql:
+        call.out.write(script(plan))
+    else:
+        draw(call.out, plan)
+    if plan.problem is not None:
+        raise plan.problem
+    return 0
+
+
+def _meant(direction: str, count: int | None) -> tuple[str, int | None]:
+    """Take `plan 2` for `plan up 2`."""
+    if count is None and direction.isascii() and direction.isdigit() and int(direction) > 0:
+        return DIRECTIONS[0], int(direction)
+    if direction not in DIRECTIONS:
+        raise errors.UsageError(
+            f"a plan goes up or down, not {direction!r}", remedy="whimbrel plan [up|down] [N]"
+        )
+    return direction, count
+
+
+# --- for people -----------------------------------------------------------------------------
+
+
+def draw(out: output.Output, plan: plans.Plan) -> None:
+    """Draw a plan: each step with its SQL, its lock and whether it can be taken back."""
+    count = words.count(len(plan.migrations), "migration")
+    out.line((plan.direction, "bold"), f" · {count} · {plan.engine} · ", (plan.database, "bold"))
+    if not plan.migrations:
+        out.line("nothing to do")
+        return
+    for migration in plan.migrations:
+        out.line()
+        _draw_migration(out, migration)
+    undecided = sum(m.undecided is not None for m in plan.migrations)
+    out.line()
+    out.line(
+        f"nothing was changed; do it:  whimbrel {plan.direction}"
+        if plan.problem is None
+        else "nothing was changed, and this cannot be run as it is"
+    )
+    if undecided:
+        out.line((f"{words.count(undecided, 'migration')}: some steps are {UNDECIDED}", "yellow"))
+
+
+def _draw_migration(out: output.Output, migration: plans.MigrationPlan) -> None:
+    title = migration.doc.partition("\n")[0]
+    out.line((migration.id, "bold"), f"  {title}" if title else "")
+    out.line("  ", (" · ".join(_traits(migration)), "dim"))
+    last = max((step.position for step in migration.steps), default=0)
+    for step in migration.steps:
+        _draw_step(out, step, places=len(str(last)))
+    if migration.undecided is not None:
+        out.line("  ", (f"… {UNDECIDED}: {migration.undecided}", "yellow"))
+    elif migration.problem is not None:
+        out.line("  ", (f"✗ {migration.problem.what}", "red"))
+    elif not migration.steps:
+        out.line("  ", ("no steps", "dim"))
+
+
+def _draw_step(out: output.Output, step: plans.PlannedStep, *, places: int) -> None:
+    prefix = " " * (places + 4)
+    times = f"  × {step.times:,}" if step.times > 1 else ""
+    shown = step.statements
+    # SQL of the user's own is its own description: it is not written twice.
+    alike = len(shown) == 1 and _squeezed(shown[0]) == _squeezed(step.words)
+    if alike:
+        first, *more = output.indented(shown[0], prefix).splitlines() or [""]
+        head: output.Part = first.strip()
+        shown = ("\n".join(more),) if more else ()
+    else:
+        head = (output.clipped(step.words, 160), "bold")
+    done = ("  already done", "green") if step.done else ""
+    out.line("  ", (f"{step.position:>{places}}", "dim"), "  ", head, (times, "bold"), done)
+    for sql in shown:
+        for line in (sql if alike else output.indented(sql, prefix)).splitlines():
+            out.line(line)
+    if step.times > 1 and step.where:
+        out.line(prefix, (f"in a loop, {_place(step.where)}", "dim"))
+    if step.note:
+        out.line(prefix, (step.note, "yellow"))
+    facts = " · ".join(_facts(step))
+    if facts:
+        out.line(prefix, (facts, "dim"))
+
+
+def _facts(step: plans.PlannedStep) -> Iterator[str]:
+    if step.lock:
+        yield f"lock: {step.lock}"
+    if not step.reversible and step.irreversible_because:
+        yield f"cannot be reversed by itself: {step.irreversible_because}"
+
+
+def _traits(migration: plans.MigrationPlan) -> Iterator[str]:
+    yield "one transaction" if migration.whole else "each step commits by itself"
+    if migration.rebuilds:
+        yield "rebuilds a table"
+    if migration.resumes:
+        yield "goes on where it stopped"
+    if migration.direction == "up":
+        yield "can be taken back" if migration.reversible else "cannot be taken back"
+
+
+# --- for a file -----------------------------------------------------------------------------
+
+
+def script(plan: plans.Plan) -> str:
+    """Return a plan as SQL with comments; what is not certain stands in comments only."""
+    head = [
+        f"Whimbrel {whimbrel.__version__}: {plan.direction} on {plan.database} ({plan.engine})",
+        "To be read, not to be run: run by hand, it leaves no note in the journal,",
+        "so that Whimbrel would do all of it again. Placeholders stand for values from Python.",
+    ]
+    if not plan.migrations:
+        head.append("nothing to do")
+    parts = ["".join(_comment(line) for line in head)]
+    parts += [_migration_script(migration) for migration in plan.migrations]
+    return "\n".join(parts)
+
+
+def _migration_script(migration: plans.MigrationPlan) -> str:
+    title = f"{migration.id}, {migration.direction}"
+    lines = [_comment("-" * 76), _comment(title)]
+    lines += [_comment(line) for line in migration.doc.splitlines() if line.strip()]
+    lines.append(_comment(" · ".join(_traits(migration))))
+    if migration.whole and migration.steps:
+        lines.append("\nBEGIN;\n")
+    lines += [_step_script(step) for step in migration.steps]
+    if migration.undecided is not None:
+        lines.append(f"\n{_comment(f'{UNDECIDED}: {migration.undecided}')}")
+    if migration.problem is not None:
+        lines.append(f"\n{_comment(f'this cannot be run as it is:{chr(10)}{migration.problem}')}")
+    elif migration.whole and migration.steps:
+        lines.append("\nCOMMIT;\n")
+    return "".join(lines)
+
+
+def _step_script(step: plans.PlannedStep) -> str:
+    times = f", × {step.times:,}" if step.times > 1 else ""
+    done = ", already done" if step.done else ""
+    lines = ["\n", _comment(f"{step.position}: {output.clipped(step.words, 160)}{times}{done}")]
+    if step.times > 1:
+        at = f" at {_place(step.where)}" if step.where else ""
+        lines.append(_comment(f"in a loop{at}; this is the first, the others may differ in values"))
+    lines += [_comment(fact) for fact in (step.note, *_facts(step))]
+    # A query changes nothing; a model's write is only an example of what will be sent.
+    only_shown = step.kind == "query" or step.note == UNDECIDED or step.times > 1
+    for sql in step.statements:
+        # Not moved to the left: a line may be inside of a text.
+        text = sql.strip()
+        lines.append(_comment(text) if only_shown else _ended(text))
+    return "".join(lines)
+
+
+def _ended(sql: str) -> str:
+    if sql.endswith(";"):
+        return f"{sql}\n"
+    # After a comment, the semicolon needs a line of its own.
+    last = sql.rpartition("\n")[2]
+    return f"{sql}\n;\n" if "--" in last or "#" in last else f"{sql};\n"
+
+
+def _comment(text: str) -> str:
+    return "".join(f"-- {line}".rstrip() + "\n" for line in text.splitlines())
+
+
+def _squeezed(text: str) -> str:
+    return " ".join(text.split()).rstrip(";")
+
+
+def _place(where: str) -> str:
+    """Write file:line as people paste it."""
+    found = re.fullmatch(r"(.*):(\d+)", where)
+    return f"{config.shown(Path(found[1]))}:{found[2]}" if found else where

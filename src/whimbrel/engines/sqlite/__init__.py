@@ -1,0 +1,1 @@
+"""SQLite, through the standard library's driver; `engine` is where to begin reading."""

@@ -1,0 +1,234 @@
+"""SQLite: one file, one writer; DDL and rows in one transaction."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, cast
+
+import sqlalchemy as sa
+from sqlalchemy import event, pool
+from sqlalchemy.dialects import sqlite as dialects
+from sqlalchemy.dialects.sqlite import base as dialect_base
+
+from whimbrel import clock as clocks
+from whimbrel import errors
+from whimbrel.engines import base
+from whimbrel.engines.sqlite import catalog, ddl, files, lock, rebuild, replica, tokens
+
+_FIRST_ROWS: Final = 5
+# A row that refers to nothing: child table, its rowid, parent table.
+_Violation = tuple[str, object, str]
+
+
+class SqliteSession(base.Session):
+    """A session whose transactions begin when we say so, and with the right to write."""
+
+    def __init__(
+        self,
+        engine: base.Engine,
+        connection: sa.Connection,
+        *,
+        url: str,
+        read_only: bool,
+        tidy: Path | None,
+    ) -> None:
+        super().__init__(engine, connection, url=url, read_only=read_only)
+        self.violations: Counter[_Violation] | None = None
+        self._tidy = tidy
+
+    @property
+    def driver(self) -> sqlite3.Connection:
+        """The driver's connection, for what must not open a transaction."""
+        return cast("sqlite3.Connection", self.connection.connection.driver_connection)
+
+    def begin(self) -> None:
+        try:
+            super().begin()
+        except sa.exc.OperationalError as error:
+            if "locked" not in str(error.orig):
+                raise
+            raise errors.DatabaseUnavailable(
+                database=self.url,
+                cause=f"{error.orig}: another program has been writing "
+                f"for {files.BUSY_SECONDS:.0f} s",
+                remedy="wait until it ends, then run the command again",
+            ) from None
+
+    @contextmanager
+    def outside_transaction(self) -> Iterator[None]:
+        try:
+            with super().outside_transaction():
+                yield
+        finally:
+            # SQLAlchemy gives back the driver's default, which begins transactions by itself.
+            self.driver.isolation_level = None
+
+    def close(self) -> None:
+        super().close()
+        if self._tidy is not None:
+            files.tidy(self._tidy)
+
+
+class _Preparer(dialect_base.SQLiteIdentifierPreparer):
+    """Quotes every name."""
+
+    def quote(self, ident: str, force: object = None) -> str:
+        return self.quote_identifier(ident)
+
+
+@functools.cache
+def _dialect() -> sa.Dialect:
+    made = dialects.dialect(paramstyle="named")
+    made.identifier_preparer = _Preparer(made)
+    return cast("sa.Dialect", made)
+
+
+class SqliteEngine(base.Engine):
+    """What SQLite can do, and its factories."""
+
+    name = "sqlite"
+    title = "SQLite"
+    dialect = "sqlite"
+    paramstyle = "qmark"
+    url_example = "sqlite:///app.db"
+    can = base.Capabilities(
+        transactional_ddl=True,
+        session_lock=False,
+        enforces_foreign_keys_while_rebuilding=False,
+        models=("SQLite",),
+    )
+
+    # --- sessions ---------------------------------------------------------------------------
+
+    def open(self, url: sa.URL, *, read_only: bool = False) -> base.Session:
+        path = files.path_of(url)
+        shown = url.set(drivername=self.name).render_as_string(hide_password=True)
+        # What reading leaves beside a file in WAL mode is taken away again.
+        leaves = read_only and path is not None and path.exists() and not files.side_files(path)
+        driver = files.open_checked(path, read_only=read_only, database=shown)
+        made = sa.create_engine("sqlite://", creator=lambda: driver, poolclass=pool.NullPool)
+        begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
+
+        @event.listens_for(made, "begin")
+        def _begin(connection: sa.Connection) -> None:
+            if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+                connection.exec_driver_sql(begin)
+
+        return SqliteSession(
+            self,
+            made.connect(),
+            url=shown,
+            read_only=read_only,
+            tidy=path if leaves else None,
+        )
+
+    def identity(self, session: base.Session) -> tuple[object, ...]:
+        file = files.file_of(_driver(session))
+        return (self.name, os.path.realpath(file) if file else _driver(session))
+
+    def sa_dialect(self) -> sa.Dialect:
+        return _dialect()
+
+    def quote(self, name: str) -> str:
+        return tokens.quote(name)
+
+    # --- factories --------------------------------------------------------------------------
+
+    def catalog(self, session: base.Session) -> base.Catalog:
+        return catalog.SqliteCatalog(_driver(session))
+
+    def planned(self, session: base.Session) -> base.Planned:
+        return replica.PlannedCatalog(catalog.SqliteCatalog(_driver(session)))
+
+    def ddl(self, catalog: base.Catalog) -> base.Ddl:
+        return ddl.SqliteDdl(self, catalog)
+
+    def lock(self, session: base.Session, clock: clocks.Clock) -> base.RunLock:
+        file = files.file_of(_driver(session))
+        return lock.NoLock() if file is None else lock.Lease(session, file, clock)
+
+    # --- a migration ------------------------------------------------------------------------
+
+    def rebuilds(self, statements: Sequence[base.Statement]) -> bool:
+        return rebuild.is_rebuild(statements)
+
+    def begin_migration(self, session: base.Session, *, rebuilds: bool) -> None:
+        if rebuilds:
+            if session.in_transaction:
+                raise errors.RefusedError(
+                    "a transaction is open already, and foreign keys cannot be switched off in it",
+                    left="nothing was changed",
+                    remedy="commit or roll back before the migration begins",
+                )
+            driver = _driver(session)
+            driver.execute("PRAGMA foreign_keys = OFF")
+            _sqlite(session).violations = _violations(driver)
+        session.begin()
+
+    def before_commit(self, session: base.Session) -> None:
+        before = _sqlite(session).violations
+        if before is None:
+            return  # foreign keys were on: SQLite has refused what would break them
+        new = _violations(_driver(session)) - before
+        if new:
+            raise errors.ForeignKeysBroken(_described(new))
+
+    def end_migration(self, session: base.Session) -> None:
+        driver = _driver(session)
+        _sqlite(session).violations = None
+        driver.execute("PRAGMA legacy_alter_table = OFF")
+        driver.execute("PRAGMA foreign_keys = ON")
+
+    def last_insert_id(self, session: base.Session) -> int | None:
+        row = _driver(session).execute("SELECT last_insert_rowid()").fetchone()
+        return int(row[0]) or None
+
+
+def _sqlite(session: base.Session) -> SqliteSession:
+    if not isinstance(session, SqliteSession):
+        raise TypeError(f"not a session of this engine: {session!r}")
+    return session
+
+
+def _driver(session: base.Session) -> sqlite3.Connection:
+    return _sqlite(session).driver
+
+
+def _violations(driver: sqlite3.Connection) -> Counter[_Violation]:
+    """Return the rows that refer to nothing, table by table.
+
+    A key that fits no unique key of its parent cannot be checked; it counts as one violation.
+    """
+    found: Counter[_Violation] = Counter()
+    for o in catalog.SqliteCatalog(driver).objects(ours=True):
+        if o.type != "table" or o.is_virtual:
+            continue
+        try:
+            rows = driver.execute(f"PRAGMA foreign_key_check({tokens.quote(o.name)})")
+            found.update((str(row[0]), row[1], str(row[2])) for row in rows)
+        except sqlite3.OperationalError as error:
+            found[o.name, None, str(error)] += 1
+    return found
+
+
+def _described(new: Counter[_Violation]) -> list[str]:
+    pairs = Counter({(child, parent): 0 for child, _, parent in new})
+    first: dict[tuple[str, str], list[str]] = {pair: [] for pair in pairs}
+    for (child, rowid, parent), count in new.items():
+        pairs[child, parent] += count
+        if rowid is not None and len(first[child, parent]) < _FIRST_ROWS:
+            first[child, parent].append(str(rowid))
+    lines = []
+    for (child, parent), count in pairs.items():
+        rows = f", first rowid {', '.join(first[child, parent])}" if first[child, parent] else ""
+        lines.append(f"{child} → {parent}: {count:,} {'row' if count == 1 else 'rows'}{rows}")
+    return lines
+
+
+ENGINE = SqliteEngine()

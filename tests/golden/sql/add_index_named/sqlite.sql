@@ -1,0 +1,7 @@
+-- up
+
+CREATE INDEX "by code" ON "parent" ("code");
+
+-- down
+
+DROP INDEX "by code";

@@ -1,0 +1,7 @@
+-- up
+
+UPDATE child SET note = note WHERE id > ?;
+
+-- down
+
+DELETE FROM child WHERE id < ?;

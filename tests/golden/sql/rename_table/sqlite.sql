@@ -1,0 +1,7 @@
+-- up
+
+ALTER TABLE "parent" RENAME TO "Order Details";
+
+-- down
+
+ALTER TABLE "Order Details" RENAME TO "parent";

@@ -1,0 +1,268 @@
+"""One sample of every error, with facts of a made-up shop; the pages show exactly these texts.
+
+Where a message is completed while a migration runs (file and line, database, what is left), the
+sample is completed in the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from whimbrel import errors
+from whimbrel.cli import stop
+from whimbrel.engines import registry
+
+SHOP = "postgresql://app:***@db1/shop"
+FILE = "migrations/20261123_101500_split_user_names.py"
+ID = "20261123_101500_split_user_names"
+NOTHING = "nothing was changed"
+TAKEN_BACK = f"nothing of {ID} stays: PostgreSQL took back the whole migration"
+
+
+def every() -> dict[str, errors.WhimbrelError]:
+    """Return a sample of every error, by its slug."""
+    return {error.slug: error for group in (_usage(), _refused(), _others()) for error in group}
+
+
+def _at(error: errors.WhimbrelError, line: int, left: str = NOTHING) -> errors.WhimbrelError:
+    """Say where it happened, as a plan or a run does."""
+    error.where = f"{ID}.up, {FILE}:{line}"
+    error.database = SHOP
+    error.left = left
+    return error
+
+
+def _on_sqlite(error: errors.WhimbrelError, line: int, left: str = NOTHING) -> errors.WhimbrelError:
+    _at(error, line, left)
+    error.database = "sqlite:///shop.db"
+    return error
+
+
+def _usage() -> Iterator[errors.WhimbrelError]:
+    yield _at(
+        errors.UsageError(
+            "execute() takes one statement, and this text holds 2",
+            object="UPDATE customer SET email = lower(email); DELETE FROM login",
+            remedy="call self.execute() once for each",
+        ),
+        12,
+    )
+    yield errors.BadUrl(
+        "oracle://app:***@db1/shop", why="no engine is called 'oracle'", known=registry.EXAMPLES
+    )
+    yield errors.UnknownDatabase("staging", known=["main", "reports"], config="whimbrel.toml")
+    yield errors.BadConfig(
+        "unknown key 'sql_dialekt' in [migrations]",
+        where="whimbrel.toml:5",
+        remedy="did you mean:  sql_dialect",
+    )
+    yield errors.MissingSecret("SHOP_PASSWORD", where="whimbrel.toml:2, [databases.main]")
+    yield errors.MissingExtra("psycopg", extra="postgresql", needed_for="PostgreSQL")
+    yield errors.BadMigrationFile(
+        f"{FILE}:8",
+        why="Python cannot read it",
+        cause='SyntaxError: \'(\' was never closed\nself.add_column("customer", "first_name"',
+        remedy="correct this line",
+    )
+    yield errors.UnknownMigration(
+        "split_names", known=[ID, "20261120_090000_create_user"], where="migrations"
+    )
+    yield errors.DependencyCycle(
+        ["20261123_101500_add_city", "20261124_080000_add_country", "20261123_101500_add_city"],
+        where="migrations",
+    )
+    yield errors.ManyHeads(
+        ["20261123_101500_add_city", "20261123_113000_add_email"], where="migrations"
+    )
+    yield _at(errors.UnknownType("varchar", column="email", known=["boolean", "string", "text"]), 9)
+    yield _at(
+        errors.BadColumn(
+            "price",
+            why="it has a scale but no precision",
+            remedy="add precision=",
+        ),
+        9,
+    )
+    yield _at(
+        errors.BadParameters(
+            "no value was given for :country",
+            sql="UPDATE city SET country_id = :id WHERE country = :country",
+            remedy="given are: id",
+        ),
+        14,
+    )
+    yield _at(
+        errors.Irreversible(
+            "drop table login",
+            why="its rows are gone",
+            remedy="write up() and down() instead of change(), "
+            "or rename the table and drop it in a later migration",
+        ),
+        11,
+    )
+    yield _at(
+        errors.SqlNotTranslatable(
+            "CONVERT_TZ()",
+            sql="UPDATE event SET at = CONVERT_TZ(at, 'UTC', 'Europe/Berlin')",
+            read="mysql",
+            write="postgres",
+            why="convert in Python, or with each engine's own time zones",
+        ),
+        12,
+    )
+    yield _at(
+        errors.SqlNotUnderstood(
+            "UPDAET customer SET email = lower(email)",
+            dialect="postgres",
+            cause="no statement begins with 'UPDAET'",
+        ),
+        12,
+    )
+    yield errors.UnknownSlug("lock-heldt", near=["lock-held", "lock-lost"])
+
+
+def _refused() -> Iterator[errors.WhimbrelError]:
+    yield _at(
+        errors.RefusedError(
+            "a migration does not begin or end transactions itself",
+            object="COMMIT",
+            remedy="leave it out; or commit each step by itself:  transactional = False",
+        ),
+        15,
+    )
+    yield _at(errors.TableNotFound("customers", known=["customer", "login"]), 9)
+    yield _at(errors.TableExists("customer"), 9)
+    yield _at(
+        errors.ColumnNotFound("customer", "fullname", known=["id", "full_name", "email"]),
+        14,
+    )
+    yield _at(errors.ColumnExists("customer", "email"), 9)
+    yield _at(
+        errors.ColumnInUse("customer", "full_name", used_by=["index ix_customer_full_name_email"]),
+        21,
+    )
+    yield _at(
+        errors.ObjectNotFound(
+            "index", "on (mail)", table="customer", known=["ix_customer_email (email)"]
+        ),
+        17,
+    )
+    yield _at(
+        errors.NullsPresent(
+            "customer",
+            "last_name",
+            nulls=31,
+            rows=12_408,
+            first_keys=["id 17", "id 204", "id 205", "id 377", "id 1010"],
+            update='UPDATE "customer" SET "last_name" = … WHERE "last_name" IS NULL',
+        ),
+        19,
+        TAKEN_BACK,
+    )
+    yield _at(errors.NotNullWithoutDefault("orders", "currency", rows=1_204_117), 9, TAKEN_BACK)
+    yield _at(
+        errors.ValuesDoNotFit(
+            "orders", "total", wanted="integer", values=218, examples=["'12.50'", "'7,90'", "'n/a'"]
+        ),
+        18,
+        TAKEN_BACK,
+    )
+    yield _on_sqlite(
+        errors.RebuildRefused(
+            "customer_search",
+            why="it is a virtual table, kept by the module fts5",
+            remedy="use the module's own statements:  self.execute(…)",
+        ),
+        12,
+    )
+    broken = errors.ForeignKeysBroken(["login → customer: 3 rows, first rowid 12, 13, 40"])
+    broken.where, broken.database = f"{ID}, {FILE}", "sqlite:///shop.db"
+    broken.left = TAKEN_BACK.replace("PostgreSQL", "SQLite")
+    yield broken
+    yield errors.HistoryEdited(
+        ID,
+        path=FILE,
+        applied="2026-11-23 10:20 UTC by ana",
+        was="9f2c1b7e5d",
+        now="41d0aa03c2",
+    )
+    yield errors.HistoryMissing([ID], where="migrations")
+    yield errors.OutOfOrder(["20261121_140000_add_phone"], after=ID, where="migrations")
+    yield errors.HalfDone(
+        ID,
+        direction="down",
+        done=2,
+        remedy="finish taking it back first:  whimbrel down",
+    )
+    yield errors.StepChanged(
+        ID,
+        position=3,
+        was="UPDATE customer SET first_name = full_name",
+        now="UPDATE customer SET first_name = trim(full_name)",
+    )
+    yield errors.StepUnclear(
+        ID,
+        position=4,
+        step="CALL rebuild_totals()",
+        why="the statement may have committed inside the server, and the catalog does not show it",
+    )
+    yield errors.LockHeld(
+        "whimbrel up, by deploy@web-3 (pid 2214), started 2026-11-23T10:20:31.000000Z",
+        database=SHOP,
+        note="it is freed by the server as soon as that session ends",
+    )
+    yield errors.LockLost(database="sqlite:///shop.db")
+    yield errors.JournalTooNew(found=2, known=1, database=SHOP)
+    yield _at(
+        errors.ModelTransactionOpen(
+            "a model's own connection (PostgresBackend) is in a transaction on the database "
+            "that is migrated",
+            remedy="commit it, or roll it back, before the migration begins: the migration\n"
+            "could wait for its locks for ever, and would not see its rows",
+        ),
+        30,
+    )
+    yield _at(errors.ModelTransactionLost("deadlock detected"), 30)
+    yield _at(
+        errors.ModelCallRefused(
+            "commit of the outermost transaction",
+            why="the transaction is the migration's, which commits it together with its journal",
+            remedy="nest one:  with Model.transaction(): …",
+        ),
+        30,
+    )
+    yield _on_sqlite(
+        errors.DecimalNotExact(
+            "account", "balance", value="12345678901234567.1234567891", type_name="NUMERIC(28, 10)"
+        ),
+        30,
+        TAKEN_BACK.replace("PostgreSQL", "SQLite"),
+    )
+    yield _at(errors.ValueNotStorable("Range"), 12)
+    yield errors.ValueNotReadable('{"range":[1,5]}', cause="ValueError: no type is called 'range'")
+
+
+def _others() -> Iterator[errors.WhimbrelError]:
+    yield errors.WhimbrelError("run 12 is done and cannot become failed")
+    yield errors.DatabaseUnavailable(
+        database=SHOP,
+        cause='connection failed: FATAL: password authentication failed for user "app"',
+        remedy="correct the user or the password in the URL",
+    )
+    yield errors.MigrationFailed(
+        f"migration {ID} failed at step 3 of 6",
+        where=f"{ID}.up, {FILE}:14",
+        database="mariadb://app:***@db1/shop",
+        object="CREATE INDEX `ix_customer_bio` ON `customer` (`bio`)",
+        left="2 steps before it stay applied, because each step commits by itself",
+        cause="(1170) BLOB/TEXT column 'bio' used in key specification without a key length",
+        remedy="correct the cause, then go on:  whimbrel up\n"
+        "or take the finished steps back:  whimbrel down",
+        resumable=True,
+    )
+    yield stop.Stopped(
+        where=ID,
+        database="mariadb://app:***@db1/shop",
+        left=f"2 steps of {ID} stay applied",
+        remedy="go on:  whimbrel up\nor take the finished steps back:  whimbrel down",
+    )

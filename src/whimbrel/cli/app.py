@@ -5,6 +5,7 @@ Nothing heavy is imported here: `whimbrel --help` has to be there at once.
 
 from __future__ import annotations
 
+import atexit
 import sys
 import traceback
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ from whimbrel.cli import common, output, stop
 
 # Of this class are all errors of Typer's own that mean "wrong usage".
 _WrongUsage: Final = typer.BadParameter.__mro__[1]
+
+_MODELS: Final = "rhosocial.activerecord"
 
 app = typer.Typer(
     name="whimbrel",
@@ -59,10 +62,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     out = output.Output(json="--json" in said)
     with stop.watched() as stopping, output.elsewhere(out):
         code = _answered(arguments, common.Call(out=out, stop=stopping))
+    atexit.unregister(_hush_models)
+    atexit.register(_hush_models)
     if out.lost is not None:
         out.warn(f"standard output could not be written: {out.lost.strerror or out.lost}")
         return code or errors.WhimbrelError.exit_code
     return code
+
+
+def _hush_models() -> None:
+    """Keep models from logging how they close their connections when Python ends."""
+    logging = sys.modules.get("logging")
+    if logging is None or _MODELS not in sys.modules:
+        return
+    for name, logger in list(logging.Logger.manager.loggerDict.items()):
+        if name.startswith(_MODELS) and isinstance(logger, logging.Logger):
+            logger.addFilter(lambda record: record.levelno >= logging.WARNING)
 
 
 def _answered(arguments: list[str], call: common.Call) -> int:

@@ -72,12 +72,15 @@ class Display:
             from rich.live import Live
 
             self._live = Live(
+                self,
                 console=self._out.console,
                 refresh_per_second=REFRESH_PER_SECOND,
                 transient=True,
-                get_renderable=self._now,
+                redirect_stdout=False,
+                redirect_stderr=False,
             )
             self._live.start()
+            self._out.begin_drawing()
         return self
 
     def __exit__(
@@ -88,6 +91,7 @@ class Display:
     ) -> None:
         if self._live is not None:
             self._live.stop()
+            self._out.end_drawing()
         if not self._out.silent:
             self._tell_repeats()
 
@@ -192,8 +196,8 @@ class Display:
 
     # --- the live line ------------------------------------------------------------------------
 
-    def _now(self) -> Text:
-        """Return what is at work, as one line that fits."""
+    def __rich__(self) -> Text:
+        """Return what is at work, as one line that fits, each time that it is drawn."""
         from rich.text import Text
 
         told = self.now()

@@ -44,6 +44,8 @@ class Output:
         self.fancy = not json and _is_terminal(self.stdout)
         self.lost: OSError | None = None
         self._console: Console | None = None
+        self._drawing = False
+        self._begun = ""
 
     # --- words --------------------------------------------------------------------------------
 
@@ -121,6 +123,31 @@ class Output:
         """How many characters a line should have at most."""
         return min(self.console.width, PLAIN_WIDTH) if self.fancy else PLAIN_WIDTH
 
+    # --- what a user's own code writes ----------------------------------------------------------
+
+    def begin_drawing(self) -> None:
+        """Something is drawn at the bottom of the terminal: what is written goes above it."""
+        self._drawing = True
+
+    def end_drawing(self) -> None:
+        """Nothing is drawn any more."""
+        self._drawing = False
+        self.write(self._begun)
+        self._begun = ""
+
+    def pass_on(self, text: str, stream: TextIO) -> None:
+        """Write what a user's own code wrote to a stream."""
+        if self._drawing:
+            *lines, self._begun = (self._begun + text).split("\n")
+            if lines:
+                from rich.text import Text
+
+                self.console.print(Text.from_ansi("\n".join(lines)), soft_wrap=True)
+        elif stream is self.stdout:
+            self.write(text)
+        else:
+            _warn(stream, text)
+
     # --- JSON ---------------------------------------------------------------------------------
 
     def document(self, value: object) -> None:
@@ -164,17 +191,19 @@ class Output:
 
 @contextmanager
 def elsewhere(out: Output) -> Iterator[None]:
-    """Keep what a user's own code prints from spoiling what a program reads.
+    """Keep what a user's own code writes from spoiling what is drawn or what a program reads.
 
-    A migration may print. In a stream of JSON that goes to standard error; in plain text it
-    stays where it is, but nobody reading it any more is no reason for the migration to fail.
+    A migration may print. In a stream of JSON that goes to standard error, on a terminal above
+    what is drawn; and nobody reading it any more is no reason for the migration to fail.
     """
-    before = sys.stdout
-    sys.stdout = out.stderr if out.json else _Unbroken(out)
+    before = sys.stdout, sys.stderr
+    sys.stdout = out.stderr if out.json else _Theirs(out, out.stdout)
+    if out.fancy and _is_terminal(out.stderr):
+        sys.stderr = _Theirs(out, out.stderr)
     try:
         yield
     finally:
-        sys.stdout = before
+        sys.stdout, sys.stderr = before
 
 
 def hidden(text: str) -> str:
@@ -197,19 +226,19 @@ def indented(text: str, prefix: str) -> str:
 # --- streams --------------------------------------------------------------------------------
 
 
-class _Unbroken(io.TextIOBase):
-    """A stream that goes on when its reader has left."""
+class _Theirs(io.TextIOBase):
+    """Standard output or error as a user's own code sees it."""
 
-    def __init__(self, out: Output) -> None:
+    def __init__(self, out: Output, stream: TextIO) -> None:
         self._out = out
-        self._stream = out.stdout
+        self._stream = stream
 
     def write(self, text: str) -> int:
-        self._out.write(text)
+        self._out.pass_on(text, self._stream)
         return len(text)
 
     def flush(self) -> None:
-        self._out.write("")
+        self._out.pass_on("", self._stream)
 
     def isatty(self) -> bool:
         return self._stream.isatty()

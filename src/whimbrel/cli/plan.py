@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 from collections.abc import Iterator
@@ -33,7 +34,9 @@ def show(
             "--sql writes a script and --json a document", remedy="give one of them"
         )
     project = call.project("plan")
-    plan = project.plan(direction, count=count, to=to, out_of_order=out_of_order)
+    # What a migration's file prints while it is read is no part of a script.
+    with contextlib.redirect_stdout(call.out.stderr) if sql else contextlib.nullcontext():
+        plan = project.plan(direction, count=count, to=to, out_of_order=out_of_order)
     plan = dataclasses.replace(plan, database=config.masked(plan.database))
     if call.out.json:
         problem = plan.problem
@@ -89,7 +92,7 @@ def _draw_migration(out: output.Output, migration: plans.MigrationPlan) -> None:
     out.line("  ", (" · ".join(_traits(migration)), "dim"))
     last = max((step.position for step in migration.steps), default=0)
     for step in migration.steps:
-        _draw_step(out, step, places=len(str(last)))
+        _draw_step(out, step, places=len(str(last)), covered=_covered(migration))
     if migration.undecided is not None:
         out.line("  ", (f"… {UNDECIDED}: {migration.undecided}", "yellow"))
     elif migration.problem is not None:
@@ -98,7 +101,7 @@ def _draw_migration(out: output.Output, migration: plans.MigrationPlan) -> None:
         out.line("  ", ("no steps", "dim"))
 
 
-def _draw_step(out: output.Output, step: plans.PlannedStep, *, places: int) -> None:
+def _draw_step(out: output.Output, step: plans.PlannedStep, *, places: int, covered: bool) -> None:
     prefix = " " * (places + 4)
     times = f"  × {step.times:,}" if step.times > 1 else ""
     shown = step.statements
@@ -119,16 +122,24 @@ def _draw_step(out: output.Output, step: plans.PlannedStep, *, places: int) -> N
         out.line(prefix, (f"in a loop, {_place(step.where)}", "dim"))
     if step.note:
         out.line(prefix, (step.note, "yellow"))
-    facts = " · ".join(_facts(step))
+    facts = " · ".join(_facts(step, covered=covered))
     if facts:
         out.line(prefix, (facts, "dim"))
 
 
-def _facts(step: plans.PlannedStep) -> Iterator[str]:
+def _facts(step: plans.PlannedStep, *, covered: bool = False) -> Iterator[str]:
     if step.lock:
         yield f"lock: {step.lock}"
-    if not step.reversible and step.irreversible_because:
+    if not step.reversible and step.irreversible_because and not covered:
         yield f"cannot be reversed by itself: {step.irreversible_because}"
+
+
+def _covered(migration: plans.MigrationPlan) -> bool:
+    """Whether no step needs a way back of its own: the migration as a whole has one.
+
+    Where each step commits by itself, a migration that failed half-way is taken back by steps.
+    """
+    return migration.whole and migration.reversible
 
 
 def _traits(migration: plans.MigrationPlan) -> Iterator[str]:
@@ -165,7 +176,8 @@ def _migration_script(migration: plans.MigrationPlan) -> str:
     lines.append(_comment(" · ".join(_traits(migration))))
     if migration.whole and migration.steps:
         lines.append("\nBEGIN;\n")
-    lines += [_step_script(step) for step in migration.steps]
+    covered = _covered(migration)
+    lines += [_step_script(step, covered=covered) for step in migration.steps]
     if migration.undecided is not None:
         lines.append(f"\n{_comment(f'{UNDECIDED}: {migration.undecided}')}")
     if migration.problem is not None:
@@ -175,14 +187,14 @@ def _migration_script(migration: plans.MigrationPlan) -> str:
     return "".join(lines)
 
 
-def _step_script(step: plans.PlannedStep) -> str:
+def _step_script(step: plans.PlannedStep, *, covered: bool) -> str:
     times = f", × {step.times:,}" if step.times > 1 else ""
     done = ", already done" if step.done else ""
     lines = ["\n", _comment(f"{step.position}: {output.clipped(step.words, 160)}{times}{done}")]
     if step.times > 1:
         at = f" at {_place(step.where)}" if step.where else ""
         lines.append(_comment(f"in a loop{at}; this is the first, the others may differ in values"))
-    lines += [_comment(fact) for fact in (step.note, *_facts(step))]
+    lines += [_comment(fact) for fact in (step.note, *_facts(step, covered=covered))]
     # A query changes nothing; a model's write is only an example of what will be sent.
     only_shown = step.kind == "query" or step.note == UNDECIDED or step.times > 1
     for sql in step.statements:

@@ -1,0 +1,329 @@
+"""How `up` and `down` show themselves: events by hand, a clock of our own, no database."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from whimbrel import events, words
+from whimbrel.cli import live, output, run, stop
+
+FIRST, SECOND = "20260101_101500_split_names", "20260102_090000_cities"
+DATABASE = "postgresql://ana:***@db1/shop"
+
+
+class Clock:
+    """Seconds that pass when the test says so."""
+
+    def __init__(self):
+        self.at = 0.0
+
+    def seconds(self):
+        return self.at
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def page():
+    """What is written."""
+    return io.StringIO()
+
+
+@pytest.fixture
+def out(page):
+    """An output that is a pipe."""
+    out = output.Output()
+    out.stdout, out.fancy = page, False
+    return out
+
+
+@pytest.fixture
+def display(out, clock):
+    """A display whose standard output is a pipe."""
+    return live.Display(out, stop.Stop(), clock)
+
+
+def started(steps=3, *, migration=FIRST, resumed_at=0, direction="up"):
+    return events.MigrationStarted(
+        migration=migration, direction=direction, steps=steps, resumed_at=resumed_at
+    )
+
+
+def begun(position, step, *, migration=FIRST):
+    return events.StepStarted(migration=migration, position=position, step=step)
+
+
+def done(position, step, *, rows=None, seconds=0.01, skipped=False, migration=FIRST):
+    return events.StepDone(
+        migration=migration,
+        position=position,
+        step=step,
+        rows=rows,
+        seconds=seconds,
+        skipped=skipped,
+    )
+
+
+RUN = events.RunStarted(direction="up", migrations=(FIRST, SECOND), database=DATABASE)
+APPLIED = events.MigrationDone(migration=FIRST, direction="up", seconds=4.5, steps=3)
+
+
+def test_a_run_is_a_calm_list_of_what_is_done(display, golden, page):
+    told = [
+        RUN,
+        started(75),
+        begun(1, "add column user.first_name"),
+        done(1, "add column user.first_name"),
+        *(
+            done(at, "UPDATE user SET first_name = ? WHERE id = ?", rows=1, seconds=0.002)
+            for at in range(2, 72)
+        ),
+        done(72, "UPDATE user\n   SET full_name = NULL\n" * 4, rows=34_000, seconds=3.25),
+        events.ModelRows(migration=FIRST, written=1_200, read=34_000),
+        done(75, "remove column user.full_name"),
+        APPLIED,
+        started(None, migration=SECOND, resumed_at=2),
+        done(1, "create table city", skipped=True, seconds=0.0, migration=SECOND),
+        events.Waiting(reason="the table city is locked by another session"),
+        events.Waiting(reason="the table city is locked by another session"),
+        done(2, "INSERT INTO city SELECT 1", rows=-1, migration=SECOND),
+        events.MigrationStopped(migration=SECOND, direction="up", resumable=True),
+    ]
+
+    with display:
+        for event in told:
+            display(event)
+
+    golden("cli/up.txt", page.getvalue())
+
+
+def test_a_loop_of_many_statements_gets_two_lines_for_each(display, page):
+    display(started(None))
+    for at in range(1, 4_001, 2):
+        display(done(at, f"SELECT id FROM user WHERE id > {at}"))
+        display(done(at + 1, f"UPDATE user SET name = 'it''s {at}' WHERE id > {at}", rows=100))
+    display(APPLIED)
+
+    lines = page.getvalue().splitlines()
+    assert 6 == len(lines)
+    assert "the same × 1,999: SELECT id FROM user WHERE id > 3999" in lines[3]
+    assert "199,900 rows" in lines[4]
+
+
+def test_names_that_differ_in_a_number_are_not_the_same(display, page):
+    display(started(3))
+    for at in range(1, 4):
+        display(done(at, f"create table part_{at}"))
+
+    assert 4 == len(page.getvalue().splitlines())
+
+
+def test_a_long_loop_gives_a_sign_of_life(display, clock, page):
+    display(started(None))
+    for at in range(1, 101):
+        clock.at += 1
+        display(done(at, "DELETE FROM log0", rows=1_000))
+    lines = page.getvalue().splitlines()
+
+    assert 5 == len(lines)
+    assert all("the same × 31: DELETE FROM log" in line for line in lines[2:])
+
+
+def test_the_end_of_a_display_tells_what_was_not_told(display, page):
+    with display:
+        display(started(None))
+        display(done(1, "DELETE FROM log", rows=1))
+        display(done(2, "DELETE FROM log", rows=2))
+
+    assert "the same × 1: DELETE FROM log" in page.getvalue().splitlines()[-1]
+
+
+def test_a_number_of_steps_that_was_too_low_is_not_shown(display, page):
+    display(started(1))
+    display(done(1, "create table a"))
+    display(done(2, "create table b"))
+
+    lines = page.getvalue().splitlines()
+    assert ["1/1", "2"] == [line.split()[0] for line in lines[1:]]
+
+
+def test_quiet_shows_nothing(out, clock, page):
+    out.quiet = True
+    display = live.Display(out, stop.Stop(), clock)
+
+    with display:
+        for event in (RUN, started(), done(1, "create table a"), APPLIED):
+            display(event)
+
+    assert "" == page.getvalue()
+    assert 1 == display.state.done
+
+
+# --- the live line --------------------------------------------------------------------------
+
+
+def test_before_the_run_the_line_says_that_it_is_planned(display, clock):
+    clock.at = 3.0
+
+    assert "planning … 3 s" == display.now()
+
+
+def test_the_line_says_which_step_is_at_work_and_since_when(display, clock):
+    display(RUN)
+    display(started(75))
+    display(begun(12, "UPDATE user\n SET name = 1"))
+    at_once = display.now()
+    clock.at += 12.4
+
+    assert "1 of 2 · 12/75  UPDATE user SET name = 1" == at_once
+    assert "1 of 2 · 12/75  UPDATE user SET name = 1 · 12 s" == display.now()
+
+
+def test_the_line_says_how_many_rows_went_through_models_and_how_fast(display, clock):
+    display(started())
+    clock.at += 10
+    display(events.ModelRows(migration=FIRST, written=12_000, read=500))
+
+    told = "through models: 12,000 rows written (1,200 rows/s), 500 rows read · 10 s"
+    assert told == display.now()
+
+
+def test_the_line_says_what_a_run_waits_for(display):
+    display(started())
+    display(events.Waiting(reason="a lock on user"))
+
+    assert "waiting: a lock on user" == display.now()
+
+
+def test_the_line_says_that_it_is_stopping(out, clock):
+    stopping = stop.Stop()
+    display = live.Display(out, stopping, clock)
+    stopping.asked = True
+
+    assert display.now().startswith("stopping …")
+
+
+@pytest.mark.parametrize("event", [begun(1, "a"), done(1, "a")])
+def test_a_stop_that_a_driver_swallowed_is_raised_at_the_next_step(out, clock, event):
+    stopping = stop.Stop()
+    display = live.Display(out, stopping, clock)
+    stopping.asked = True
+
+    with pytest.raises(KeyboardInterrupt):
+        display(event)
+
+
+def test_a_stop_does_not_disturb_the_end_of_what_is_done(out, clock):
+    stopping = stop.Stop()
+    display = live.Display(out, stopping, clock)
+    stopping.asked = True
+
+    display(started())
+    display(APPLIED)
+    display(events.RunDone(direction="up", migrations=(FIRST,), seconds=1.0))
+
+    assert 1 == display.state.done
+
+
+# --- words and fields -----------------------------------------------------------------------
+
+
+def test_the_summary_counts_what_was_done(display):
+    for event in (
+        RUN,
+        started(),
+        done(1, "UPDATE a", rows=2_500),
+        events.ModelRows(migration=FIRST, written=1, read=3),
+        APPLIED,
+    ):
+        display(event)
+
+    expected = (
+        "applied 1 migration in 4.5 s · 2,500 rows changed by SQL · 1 row written through models"
+    )
+    assert expected == live.summary(display.state, "up", 4.5)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        RUN,
+        started(),
+        begun(1, "a"),
+        events.StatementSent(migration=FIRST, position=1, sql="SELECT 'ä'"),
+        events.StatementDone(migration=FIRST, position=1, rows=None),
+        done(1, "a"),
+        events.ModelRows(migration=FIRST, written=1, read=2),
+        APPLIED,
+        events.MigrationStopped(migration=FIRST, direction="up", resumable=False),
+        events.RunDone(direction="up", migrations=(FIRST,), seconds=1.0),
+        events.Waiting(reason="a lock"),
+    ],
+    ids=lambda event: type(event).__name__,
+)
+def test_every_event_is_plain_values_for_programs(event):
+    fields = json.loads(json.dumps(run.as_json(event)))
+
+    assert {"event", "at", *event.__dataclass_fields__} == set(fields)
+    assert type(event).__name__.lower() == fields["event"].replace("-", "")
+
+
+def test_every_event_there_is_has_been_tried_above():
+    told = {kind.__name__ for kind in events.Event.__subclasses__()}
+
+    assert 11 == len(told), words.count(len(told), "event")
+
+
+# --- what a stopped run leaves --------------------------------------------------------------
+
+
+def stopped_after(display, *told):
+    for event in told:
+        display(event)
+    return run._stopped(display.state, "up", DATABASE)
+
+
+def test_a_run_stopped_before_anything_left_nothing(display):
+    assert "nothing was changed" == stopped_after(display).left
+
+
+def test_a_migration_that_is_one_transaction_leaves_nothing_when_stopped(display):
+    error = stopped_after(
+        display,
+        RUN,
+        started(),
+        done(1, "a"),
+        events.MigrationStopped(migration=FIRST, direction="up", resumable=False),
+    )
+
+    assert f"nothing of {FIRST} stays: the whole migration was taken back" == error.left
+    assert (130, FIRST, "go on:  whimbrel up") == (error.exit_code, error.where, error.remedy)
+
+
+def test_a_migration_that_commits_by_steps_says_how_many_stay(display):
+    error = stopped_after(
+        display,
+        RUN,
+        started(),
+        done(1, "a"),
+        done(2, "b"),
+        events.MigrationDone(migration=FIRST, direction="up", seconds=1.0, steps=2),
+        started(migration=SECOND),
+        done(1, "c", migration=SECOND),
+        events.MigrationStopped(migration=SECOND, direction="up", resumable=True),
+    )
+
+    assert f"1 step of {SECOND} stays applied\n1 migration before it stays done" == error.left
+    assert "whimbrel down" in error.remedy
+
+
+def test_a_run_stopped_between_two_migrations_keeps_the_first(display):
+    error = stopped_after(display, RUN, started(), APPLIED)
+
+    assert "1 migration stays done" == error.left

@@ -55,10 +55,10 @@ class Object:
     @property
     def module(self) -> str:
         """Return the module of a virtual table in upper case, '' for any other object."""
-        words = [t.word for t in tokens.read(self.sql or "") if t.means]
-        if words[:3] != ["CREATE", "VIRTUAL", "TABLE"] or "USING" not in words:
+        if not (self.sql or "").upper().startswith("CREATE VIRTUAL TABLE"):
             return ""
-        return words[words.index("USING") + 1]
+        words = [t.word for t in tokens.read(self.sql or "") if t.means]
+        return words[words.index("USING") + 1] if "USING" in words else ""
 
 
 class SqliteCatalog(base.Catalog):

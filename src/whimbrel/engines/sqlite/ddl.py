@@ -102,7 +102,7 @@ class SqliteDdl(common.TextDdl):
             return word if word in _MOMENTS else f"({value.text})"
         literal = self.literal(value)
         is_text = types.affinity(types.declare(column)) is types.Affinity.TEXT
-        if column.type == "decimal" and is_text and not literal.startswith("'"):
+        if is_text and literal[0] not in "'x":
             return f"'{literal}'"  # as a number it would lose its last zeros
         return literal
 
@@ -184,7 +184,16 @@ class SqliteDdl(common.TextDdl):
         plan = rebuild.Rebuild(
             source=self.source, table=table, sql=sql, gone=gone, questions=questions
         )
-        statements = plan.statements()
+        try:
+            statements = plan.statements()
+        except text.NotUnderstoodError as error:
+            raise errors.RefusedError(
+                f"the new text of {table} would not be a table: {error}",
+                object=" ".join(sql.split())[-300:],
+                left="nothing was changed",
+                remedy="look at the SQL that the migration puts into it: quotes, parentheses, "
+                "comments",
+            ) from None
         trial = self._try(table, statements)
         if trial.error and " RENAME TO " in trial.statement:
             statements = plan.statements(by_copy=True)
@@ -493,7 +502,7 @@ class SqliteDdl(common.TextDdl):
             )
         if column.primary_key and not keys:
             added.append("PRIMARY KEY AUTOINCREMENT" if column.auto_increment else "PRIMARY KEY")
-        elif column.auto_increment and not read.counts:
+        elif column.auto_increment:
             if not ours:
                 raise errors.BadColumn(
                     here.name,
@@ -504,6 +513,8 @@ class SqliteDdl(common.TextDdl):
             end = clause.end
             if on_column is None:  # PRIMARY KEY (id AUTOINCREMENT)
                 end = clause.start + read.sql[clause.start : clause.end].index(")")
+            if clause.auto_increment:
+                return
             if end == here.end:
                 added.insert(0, "AUTOINCREMENT")
             else:

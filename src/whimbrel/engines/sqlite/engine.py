@@ -19,7 +19,7 @@ from sqlalchemy.dialects.sqlite import base as dialect_base
 from whimbrel import clock as clocks
 from whimbrel import errors
 from whimbrel.engines import base
-from whimbrel.engines.sqlite import catalog, ddl, files, lock, rebuild, replica, tokens
+from whimbrel.engines.sqlite import catalog, ddl, files, functions, lock, rebuild, replica, tokens
 
 _FIRST_ROWS: Final = 5
 # A row that refers to nothing: child table, its rowid, parent table.
@@ -106,6 +106,14 @@ class SqliteEngine(base.Engine):
 
     # --- sessions ---------------------------------------------------------------------------
 
+    def located(self, url: sa.URL, folder: Path) -> sa.URL:
+        if url.database in (None, "", ":memory:") or Path(str(url.database)).is_absolute():
+            return url
+        file = folder / str(url.database)
+        # Shown as short as it can be: from the current folder when it lies below it.
+        here = Path.cwd()
+        return url.set(database=str(file.relative_to(here) if file.is_relative_to(here) else file))
+
     def open(self, url: sa.URL, *, read_only: bool = False) -> base.Session:
         path = files.path_of(url)
         shown = url.set(drivername=self.name).render_as_string(hide_password=True)
@@ -134,6 +142,10 @@ class SqliteEngine(base.Engine):
 
     def sa_dialect(self) -> sa.Dialect:
         return _dialect()
+
+    def cause(self, error: BaseException) -> str:
+        # The driver hides why a function of ours stopped a statement.
+        return functions.take_cause() or super().cause(error)
 
     def quote(self, name: str) -> str:
         return tokens.quote(name)

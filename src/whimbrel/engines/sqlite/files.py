@@ -64,6 +64,8 @@ def open_checked(path: Path | None, *, read_only: bool, database: str) -> sqlite
         path = None  # looking must not make a file
     connection = None
     try:
+        if read_only and path is not None:
+            _recover(path)
         connection = connect(path, mode="ro" if read_only else "rwc")
         functions.register(connection)
         connection.execute("PRAGMA legacy_alter_table = OFF")
@@ -72,8 +74,6 @@ def open_checked(path: Path | None, *, read_only: bool, database: str) -> sqlite
         connection.execute("SELECT count(*) FROM sqlite_master").close()
         if read_only:
             connection.execute("PRAGMA query_only = ON")
-        elif path is not None:
-            _check_writing(connection, path)
     except (sqlite3.Error, PermissionError) as error:
         if connection is not None:
             connection.close()
@@ -82,6 +82,24 @@ def open_checked(path: Path | None, *, read_only: bool, database: str) -> sqlite
             database=database, cause=cause, remedy=_remedy(cause, path)
         ) from None
     return connection
+
+
+def _recover(path: Path) -> None:
+    """Let SQLite take back what a killed writer left half done; who only reads may not do it."""
+    looking = connect(path, mode="ro")
+    try:
+        looking.execute("SELECT count(*) FROM sqlite_master").close()
+        return
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorname != "SQLITE_READONLY_ROLLBACK":
+            raise
+    finally:
+        looking.close()
+    writing = connect(path, mode="rw")
+    try:
+        writing.execute("SELECT count(*) FROM sqlite_master").close()
+    finally:
+        writing.close()
 
 
 def _check_place(path: Path | None, *, database: str) -> None:
@@ -98,24 +116,22 @@ def _check_place(path: Path | None, *, database: str) -> None:
         raise errors.DatabaseUnavailable(database=database, cause=cause, remedy=remedy)
 
 
-def _check_writing(connection: sqlite3.Connection, path: Path) -> None:
-    """Find out now that a file cannot be written, and not in the middle of a migration."""
+def _check_writing(path: Path) -> None:
+    """Find out now that a file cannot be written, and not in the middle of a migration.
+
+    SQLite opens such a file all the same, and complains at the first change.
+    """
+    if path.exists() and not os.access(path, os.W_OK):
+        raise PermissionError(f"the file {path} is read-only")
     if not os.access(path.parent, os.W_OK):
-        raise PermissionError(f"the folder {path.parent} is read-only: no room for a journal")
-    connection.execute("PRAGMA busy_timeout = 0")
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute("ROLLBACK")
-    except sqlite3.OperationalError as error:
-        if "locked" not in str(error) and "busy" not in str(error):
-            raise
-    finally:
-        connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+        raise PermissionError(
+            f"the folder {path.parent} is read-only, and a journal has to be in it"
+        )
 
 
 def _remedy(cause: str, path: Path | None) -> str:
     if "readonly" in cause or "read-only" in cause:
-        return f"make it writable:  chmod u+w '{path}'"
+        return f"make both writable:  chmod u+w '{path}' '{path.parent if path else ''}'"
     if "not a database" in cause:
         return "it is another kind of file, or encrypted: correct the path in the URL"
     if "malformed" in cause:

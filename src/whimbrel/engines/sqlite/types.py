@@ -224,15 +224,16 @@ def _decimal_misfits(column: tables.Column, value: str, text: str) -> dict[str, 
     return arms
 
 
-# Of a time: hours to seconds, then anything that belongs to fractions and zones.
+# With '+0 days' the 30th of February becomes the 1st of March, and is seen. Behind the seconds
+# stands anything that belongs to fractions and zones.
 _TIMES: Final[Mapping[str, str]] = {
-    "date": "date({v}) IS NOT {v}",
+    "date": "date({v}, '+0 days') IS NOT {v}",
     "time": "strftime('%H:%M:%S', {v}) IS NOT substr({v} || ':00', 1, 8) "
     "OR substr({v}, 9) GLOB '*[^0-9.]*'",
 } | dict.fromkeys(
     ("datetime", "timestamp"),
-    "CASE WHEN length({v}) = 10 THEN date({v}) IS NOT {v} ELSE "
-    "strftime('%Y-%m-%d %H:%M:%S', substr({v}, 1, 19)) "
+    "CASE WHEN length({v}) = 10 THEN date({v}, '+0 days') IS NOT {v} ELSE "
+    "strftime('%Y-%m-%d %H:%M:%S', substr({v}, 1, 19), '+0 days') "
     "IS NOT replace(substr({v} || ':00', 1, 19), 'T', ' ') "
     "OR substr({v}, 20) GLOB '*[^0-9.:+Zz -]*' END",
 )

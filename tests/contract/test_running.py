@@ -355,7 +355,8 @@ def test_a_loop_that_deletes_until_nothing_is_left_has_a_plan_that_ends(
     body = method(
         "up",
         'while self.execute("SELECT count(*) FROM item")[0][0]:',
-        '    self.execute("DELETE FROM item WHERE id = (SELECT m FROM (SELECT min(id) AS m FROM item) AS x)")',
+        '    first = self.execute("SELECT min(id) FROM item")[0][0]',
+        '    self.execute("DELETE FROM item WHERE id = ?", [first])',
     )
     opened = open_with(project, database, body)
 

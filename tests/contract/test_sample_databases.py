@@ -73,7 +73,7 @@ SAMPLES = [
            replaced={r"`northwind`\.": "", r"^CREATE SCHEMA.*$": ""}),
 ]  # fmt: skip
 
-MIGRATION = '''
+MIGRATION = """
 from whimbrel import Migration
 
 TABLE, KEY, TEXT = {table!r}, {key!r}, {text!r}
@@ -114,7 +114,7 @@ class Change(Migration):
         self.remove_index(TABLE, name="by select")
         self.remove_column(TABLE, "select")
         self.drop_table("Values of it")
-'''
+"""
 
 
 def load(sample: Sample, database: databases.Database, raw: OpenRaw, shared: Path) -> None:

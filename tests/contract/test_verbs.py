@@ -157,6 +157,11 @@ self.create_table("every", [
         down='self.remove_constraint("parent", "uq_parent_name_code")',
     ),
     Verb(
+        name="add_unique_named",
+        up='self.add_unique("parent", ["name", "code"], name="one of a kind")',
+        down='self.remove_constraint("parent", "one of a kind")',
+    ),
+    Verb(
         name="execute",
         up='self.execute("UPDATE child SET note = note WHERE id > ?", [0])',
         down='self.execute("DELETE FROM child WHERE id < :n", {"n": 0})',

@@ -72,8 +72,15 @@ SAMPLES: dict[type[errors.WhimbrelError], list[dict[str, object]]] = {
         {"kind": "index", "name": "ix_a", "table": "user", "known": ["ix_b", "ix_c"]}
     ],
     errors.NullsPresent: [
-        {"table": "user", "column": "name", "nulls": 2, "rows": 9, "first_keys": ["id 1", "id 7"]},
-        {"table": "user", "column": "name", "nulls": 1_234, "rows": 5_000, "first_keys": []},
+        {
+            "table": "user",
+            "column": "name",
+            "nulls": nulls,
+            "rows": 5_000,
+            "first_keys": keys,
+            "update": 'UPDATE "user" SET "name" = … WHERE "name" IS NULL',
+        }
+        for nulls, keys in ((2, ["id 1", "id 7"]), (1_234, []))
     ],
     errors.NotNullWithoutDefault: [{"table": "user", "column": "name", "rows": 1_204_000}],
     errors.ValuesDoNotFit: [
@@ -115,7 +122,6 @@ SAMPLES: dict[type[errors.WhimbrelError], list[dict[str, object]]] = {
         }
     ],
     errors.LockLost: [{"database": URL}],
-    errors.UnsafeInPlan: [{"what": "this would write", "remedy": "run it instead"}],
     errors.JournalTooNew: [{"found": 9, "known": 1, "database": URL}],
     errors.ModelTransactionOpen: [{"model_side": "BEGIN at app.py:9", "remedy": "commit it"}],
     errors.ModelTransactionLost: [{"cause": "deadlock found"}],

@@ -11,8 +11,8 @@ SELECT CAST(`id` AS CHAR), CAST(`seen` AS DATE), `age` DIV 2 FROM `user` WHERE `
 -- SELECT id FROM "user" WHERE email LIKE 'A%' OR email ~ '^[a-z]' ORDER BY age DESC
 SELECT `id` FROM `user` WHERE `email` LIKE 'A%' COLLATE utf8mb4_bin OR `email` REGEXP '^[a-z]' COLLATE utf8mb4_bin ORDER BY `age` IS NOT NULL, `age` DESC;
 
--- UPDATE "user" u SET balance = o."Price" FROM "Order Details" o WHERE o.user_id = u.id
-UPDATE `user` AS `u` CROSS JOIN `Order Details` AS `o` SET `u`.`balance` = `o`.`Price` WHERE `o`.`user_id` = `u`.`id`;
+-- UPDATE "user" u SET age = o.id FROM "Order Details" o WHERE o.user_id = u.id
+UPDATE `user` AS `u` CROSS JOIN `Order Details` AS `o` SET `u`.`age` = `o`.`id` WHERE `o`.`user_id` = `u`.`id`;
 
 -- DELETE FROM "user" USING "Order Details" o WHERE o.user_id = "user".id
 DELETE `user` FROM `user` CROSS JOIN `Order Details` AS `o` WHERE `o`.`user_id` = `user`.`id`;

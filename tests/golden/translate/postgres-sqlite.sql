@@ -13,8 +13,8 @@ SELECT CAST(`id` AS TEXT), whimbrel_date(`seen`), `age` / 2 FROM `user` WHERE `e
 -- functions: whimbrel_regexp
 SELECT `id` FROM `user` WHERE `email` GLOB 'A*' OR whimbrel_regexp('^[a-z]', `email`, 1) ORDER BY `age` DESC NULLS FIRST;
 
--- UPDATE "user" u SET balance = o."Price" FROM "Order Details" o WHERE o.user_id = u.id
-UPDATE `user` AS `u` SET `balance` = `o`.`Price` FROM `Order Details` AS `o` WHERE `o`.`user_id` = `u`.`id`;
+-- UPDATE "user" u SET age = o.id FROM "Order Details" o WHERE o.user_id = u.id
+UPDATE `user` AS `u` SET `age` = `o`.`id` FROM `Order Details` AS `o` WHERE `o`.`user_id` = `u`.`id`;
 
 -- DELETE FROM "user" USING "Order Details" o WHERE o.user_id = "user".id
 DELETE FROM `user` WHERE rowid IN (SELECT `user`.rowid FROM `user` JOIN `Order Details` AS `o` WHERE `o`.`user_id` = `user`.`id`);

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from whimbrel import errors
 from whimbrel.engines.translate.names import CatalogNames as CatalogNames
 from whimbrel.engines.translate.names import Names as Names
 
@@ -47,5 +48,14 @@ def translate(sql: str, *, read: str, write: str, names: Names | None = None) ->
     # sqlglot takes a tenth of a second to load; commands that translate nothing do without.
     from whimbrel.engines.translate import statements
 
-    text, functions, notes = statements.write(sql, read=read, write=write, names=names)
+    try:
+        text, functions, notes = statements.write(sql, read=read, write=write, names=names)
+    except RecursionError:
+        raise errors.SqlNotTranslatable(
+            "a statement nested so deeply",
+            sql=sql,
+            read=read,
+            write=write,
+            why="write it in parts, by WITH or in several statements",
+        ) from None
     return Translation(sql=text, functions=frozenset(functions), notes=tuple(notes))

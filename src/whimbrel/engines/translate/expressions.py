@@ -222,7 +222,13 @@ class Expressions:
         return self._widest(found)
 
     def _number_kind(self, node: exp.Expr) -> Kind | None:
-        found = {self.kind(node.this), self.kind(node.expression)}
+        leaves, found = [node.this, node.expression], set()
+        while leaves:
+            leaf = calls.plain(leaves.pop())
+            if isinstance(leaf, (exp.Add, exp.Sub, exp.Mul)):
+                leaves += [leaf.this, leaf.expression]
+            else:
+                found.add(self.kind(leaf))
         widest = self._widest(found)
         if isinstance(node, exp.Div) and widest is Kind.INTEGER and self.read == "mysql":
             return Kind.DECIMAL
@@ -385,7 +391,7 @@ class Expressions:
 
     def _junction(self, node: exp.Expr) -> str:
         word = "AND" if isinstance(node, exp.And) else "OR"
-        parts = [self._part(part, type(node)) for part in (node.this, node.expression)]
+        parts = [self._part(part, type(node)) for part in _chain(node, type(node))]
         return f" {word} ".join(parts)
 
     def _part(self, node: exp.Expr, around: type[exp.Expr]) -> str:
@@ -414,15 +420,26 @@ class Expressions:
         return f"NOT {self._exists(node)}"
 
     def _arithmetic(self, node: exp.Expr) -> str:
-        sign = _WORDS[type(node)]
         moment = functions.dates.sum_of_moment(self, node)
         if moment is not None:
             return moment
-        return f"{self._number(node.this)} {sign} {self._number(node.expression)}"
+        # Chains go from left to right everywhere, so they need no parentheses.
+        alike = (exp.Mul,) if isinstance(node, exp.Mul) else (exp.Add, exp.Sub)
+        text = ""
+        while isinstance(node, alike):
+            if functions.dates.sum_of_moment(self, node) is not None:
+                break
+            text = f" {_WORDS[type(node)]} {self._number(node.expression)}{text}"
+            node = node.this
+        return self._number(node) + text
 
     def _number(self, node: exp.Expr) -> str:
         kind = self.kind(node)
-        if kind in (Kind.DATE, Kind.DATETIME, Kind.TIME):
+        inner = calls.plain(node)
+        moved = isinstance(inner, (exp.Add, exp.Sub)) and any(
+            isinstance(side, exp.Interval) for side in (inner.this, inner.expression)
+        )
+        if moved or kind in (Kind.DATE, Kind.DATETIME, Kind.TIME):
             self.refuse(
                 node.parent or node, "calculate with dates by DATE_ADD(), DATEDIFF() or INTERVAL"
             )
@@ -506,6 +523,15 @@ class Expressions:
 
     def _interval(self, node: exp.Expr) -> str:
         self.source.refuse("INTERVAL by itself", "add it to a date or subtract it from one")
+
+
+def _chain(node: exp.Expr, kind: type[exp.Expr]) -> list[exp.Expr]:
+    """Return the operands of `a OR b OR c`, which is a tree that leans to the left."""
+    parts: list[exp.Expr] = []
+    while isinstance(node, kind):
+        parts.append(node.expression)
+        node = node.this
+    return [node, *reversed(parts)]
 
 
 def is_predicate(node: exp.Expr) -> bool:

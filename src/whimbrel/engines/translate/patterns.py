@@ -95,7 +95,8 @@ def _word(writer: Writer, node: exp.Expr, fixed: str) -> str:
     """Return LIKE or ILIKE; say where case or accents may come out differently."""
     if writer.read == "mysql" and calls.has_case(fixed):
         writer.note_collation()
-    if writer.target == "mysql" and not isinstance(node, exp.Like):
+    exact = writer.read == "postgres" and isinstance(node, exp.Like)
+    if writer.target == "mysql" and not exact and calls.has_case(fixed):
         writer.note_collation()
     if writer.target == "sqlite" and not fixed.isascii() and calls.has_case(fixed):
         writer.note("SQLite's LIKE ignores the case of ASCII letters only")

@@ -227,32 +227,35 @@ def _locks(writer: Expressions, node: exp.Select) -> str:
 
 def _set_operation(writer: Expressions, node: exp.Expr, into: Sequence[Kind | None]) -> str:
     writer.only(node, "with_", "this", "expression", "distinct", "order", "limit", "offset")
+    parts = [with_(writer, node)]
+    arms: list[str] = []
+    link: exp.Expr = node
+    while type(link) is type(node):  # from left to right, on every engine
+        if link is not node:
+            writer.only(link, "this", "expression", "distinct")
+        arms += [_arm(writer, link.expression, into), _operation(writer, link)]
+        link = link.this
+    arms.append(_arm(writer, link, into))
+    parts += [*reversed(arms), order(writer, node), limit(writer, node)]
+    return " ".join(filter(None, parts))
+
+
+def _operation(writer: Expressions, node: exp.Expr) -> str:
     word = node.key.upper()
-    distinct = bool(node.args.get("distinct"))
-    if not distinct and word != "UNION" and writer.target == "sqlite":
-        writer.source.refuse(f"{word} ALL", "SQLite has none")
-    if distinct:
+    if node.args.get("distinct"):
         first = node.find(exp.Select)
         _note_texts(writer, first.expressions if first else [])
-    left = _arm(writer, node.this, into, type(node))
-    right = _arm(writer, node.expression, into, None)
-    parts = [with_(writer, node), left, word + " ALL" * (not distinct), right]
-    return " ".join(filter(None, [*parts, order(writer, node), limit(writer, node)]))
+        return word
+    if word != "UNION" and writer.target == "sqlite":
+        writer.source.refuse(f"{word} ALL", "SQLite has none")
+    return f"{word} ALL"
 
 
-def _arm(
-    writer: Expressions,
-    node: exp.Expr,
-    into: Sequence[Kind | None],
-    chained: type[exp.Expr] | None,
-) -> str:
+def _arm(writer: Expressions, node: exp.Expr, into: Sequence[Kind | None]) -> str:
     if isinstance(node, SET_OPERATIONS):
-        # Chains of one operation go from left to right everywhere; engines rank mixed ones apart.
-        if type(node) is not chained:
-            writer.source.refuse(
-                "UNION, EXCEPT and INTERSECT side by side", "put one of them into a subquery"
-            )
-        return query(writer, node, into)
+        writer.source.refuse(
+            "UNION, EXCEPT and INTERSECT side by side", "put one of them into a subquery"
+        )
     if not isinstance(node, exp.Subquery):
         return query(writer, node, into)
     writer.only(node, "this")

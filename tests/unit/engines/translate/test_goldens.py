@@ -82,7 +82,7 @@ STATEMENTS: Final[dict[str, Sequence[str]]] = {
         "SELECT first_name || ' ' || COALESCE(email, ''), split_part(email, '@', 2) FROM \"user\"",
         "SELECT id::text, seen::date, age / 2 FROM \"user\" WHERE email ILIKE '%@x.org' AND active",
         "SELECT id FROM \"user\" WHERE email LIKE 'A%' OR email ~ '^[a-z]' ORDER BY age DESC",
-        "UPDATE \"user\" u SET balance = o.\"Price\" FROM \"Order Details\" o WHERE o.user_id = u.id",
+        "UPDATE \"user\" u SET age = o.id FROM \"Order Details\" o WHERE o.user_id = u.id",
         "DELETE FROM \"user\" USING \"Order Details\" o WHERE o.user_id = \"user\".id",
         ("INSERT INTO \"user\" (id, email) VALUES (1, 'x') ON CONFLICT (id) DO UPDATE SET "
         "email = EXCLUDED.email"),

@@ -56,6 +56,7 @@ PAIRS = [
         ("SELECT a FROM t GROUP BY a WITH ROLLUP", "ROLLUP of GROUP"),
         ("SELECT 1 UNION SELECT 2 EXCEPT SELECT 3", "UNION, EXCEPT and INTERSECT side by side"),
         ("SELECT a INTO OUTFILE 'x' FROM t", "SELECT … INTO"),
+        ("SELECT a + INTERVAL 1 DAY + b FROM t", r"\+"),
         ("SELECT a FROM t, u RIGHT JOIN v ON u.a = v.a", "RIGHT JOIN after a comma"),
         ("SELECT SUM(a) OVER (ORDER BY b RANGE BETWEEN 1 PRECEDING AND CURRENT ROW) FROM t",
          "a window of RANGE"),
@@ -141,6 +142,31 @@ def test_what_is_no_sql_is_said_to_be_none(sql, cause):
         translate.translate(sql, read="mysql", write="sqlite")
 
     assert "class" not in str(info.value)
+
+
+@pytest.mark.parametrize("write", ["postgres", "sqlite"])
+def test_a_statement_nested_too_deeply_is_refused(write):
+    with pytest.raises(errors.SqlNotTranslatable, match="nested so deeply"):
+        translate.translate(f"SELECT {'(' * 2000}1{')' * 2000}", read="mysql", write=write)
+
+
+@pytest.mark.parametrize(
+    ("one", "by"),
+    [
+        ("a = 1", " OR "),
+        ("a", " + "),
+        ("a", " * "),
+        ("SELECT a FROM t", " UNION ALL SELECT a FROM t"),
+    ],
+)
+def test_a_long_chain_is_not_nested_deeply(one, by):
+    many = by.join([one] * 2000) if "UNION" not in by else one + by * 2000
+    sql = many if many.startswith("SELECT") else f"SELECT a FROM t WHERE {many}"
+
+    written = translate.translate(sql, read="mysql", write="sqlite").sql
+
+    assert written.count("`a`") >= 2000
+    assert "((" not in written
 
 
 ODD = (

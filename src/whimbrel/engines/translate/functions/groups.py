@@ -74,7 +74,8 @@ def extreme_or_choice(call: Call) -> Written:
     values = [call.value(i) for i in range(len(call.args))]
     word = "GREATEST" if call.name == "MAX" else "LEAST"
     if call.target == "mysql":
-        call.writer.note_collation()
+        if {call.kind(i) for i in range(len(call.args))} & {None, Kind.TEXT}:
+            call.writer.note_collation()
         return f"{word}({', '.join(values)})"
     none = " OR ".join(f"{value} IS NULL" for value in values)
     return f"CASE WHEN {none} THEN NULL ELSE {word}({', '.join(values)}) END"

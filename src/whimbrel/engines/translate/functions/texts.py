@@ -127,9 +127,11 @@ def joined(writer: Writer, node: exp.Expr) -> str:
 
 
 def _sides(node: exp.Expr) -> list[exp.Expr]:
-    if isinstance(node, exp.DPipe):
-        return [*_sides(node.this), *_sides(node.expression)]
-    return [node]
+    parts: list[exp.Expr] = []
+    while isinstance(node, exp.DPipe):
+        parts.append(node.expression)
+        node = node.this
+    return [node, *reversed(parts)]
 
 
 # --- parts ------------------------------------------------------------------------------------

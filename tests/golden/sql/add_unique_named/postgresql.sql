@@ -1,0 +1,7 @@
+-- up
+
+ALTER TABLE "parent" ADD CONSTRAINT "one of a kind" UNIQUE ("name", "code");
+
+-- down
+
+ALTER TABLE "parent" DROP CONSTRAINT "one of a kind";

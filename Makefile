@@ -26,7 +26,7 @@ check: $(DEV) ## format, lint, types, floors of the house
 	@$(BIN)/lint-imports --no-logo --no-cache
 
 golden: $(DEV) ## rewrite the golden files; read their diff before committing it
-	@$(BIN)/python -m pytest -n logical --rewrite-golden tests/golden
+	@$(BIN)/python -m pytest -n logical --rewrite-golden tests/golden tests/docs/test_pages.py
 
 format: $(DEV) ## format the code and put imports in order
 	@$(BIN)/ruff check --quiet --select I --fix .

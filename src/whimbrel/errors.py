@@ -12,7 +12,7 @@
     │   ├── NullsPresent, NotNullWithoutDefault, ValuesDoNotFit,
     │   ├── RebuildRefused, ForeignKeysBroken
     │   ├── HistoryEdited, HistoryMissing, OutOfOrder, HalfDone, StepChanged, StepUnclear
-    │   ├── LockHeld, LockLost, UnsafeInPlan, JournalTooNew
+    │   ├── LockHeld, LockLost, JournalTooNew
     │   ├── ModelTransactionOpen, ModelTransactionLost, ModelCallRefused, DecimalNotExact
     │   └── ValueNotStorable, ValueNotReadable
     ├── DatabaseUnavailable     no session: server down, wrong password, no such database
@@ -356,14 +356,21 @@ class NullsPresent(RefusedError):
     slug = "nulls-in-not-null"
 
     def __init__(
-        self, table: str, column: str, *, nulls: int, rows: int, first_keys: Sequence[str]
+        self,
+        table: str,
+        column: str,
+        *,
+        nulls: int,
+        rows: int,
+        first_keys: Sequence[str],
+        update: str,
     ) -> None:
         keys = f"\nfirst: {', '.join(first_keys)}" if first_keys else ""
         super().__init__(
             f"cannot make {table}.{column} NOT NULL: {nulls:,} of {rows:,} rows are NULL",
             object=f"table {table}, column {column}{keys}",
             remedy="fill them before, in the same migration:\n"
-            f'self.execute("UPDATE {table} SET {column} = … WHERE {column} IS NULL")\n'
+            f"self.execute('{update}')\n"
             "or leave the column nullable",
         )
         self.nulls = nulls
@@ -471,13 +478,17 @@ class HalfDone(RefusedError):
 class StepChanged(RefusedError):
     slug = "step-changed"
 
-    def __init__(self, migration: str, *, position: int, was: str, now: str) -> None:
+    def __init__(
+        self, migration: str, *, position: int, was: str, now: str, taking_back: bool = False
+    ) -> None:
+        again = "whimbrel down" if taking_back else "whimbrel up"
+        way_out = "" if taking_back else "\nor take the finished steps back:  whimbrel down"
         super().__init__(
             f"migration {migration} no longer asks for what it asked before, at step {position}",
             object=f"then: {_short(was)}\nnow:  {_short(now)}",
             left="nothing was changed now",
-            remedy="put the file back as it was when it was interrupted, then:  whimbrel up\n"
-            "or take the finished steps back:  whimbrel down",
+            remedy="put the finished steps back as they were when it was interrupted, "
+            f"then:  {again}{way_out}",
         )
 
 
@@ -519,13 +530,6 @@ class LockLost(RefusedError):
             left="what was not committed is rolled back",
             remedy="see who is at work:  whimbrel history",
         )
-
-
-class UnsafeInPlan(RefusedError):
-    slug = "unsafe-in-plan"
-
-    def __init__(self, what: str, *, remedy: str) -> None:
-        super().__init__(what, left="nothing was changed", remedy=remedy)
 
 
 class JournalTooNew(RefusedError):

@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Sequence
 
 from whimbrel import errors, tables
-from whimbrel.engines import base
+from whimbrel.engines import base, sqltext
 
 
 class TextDdl(base.Ddl):
@@ -262,8 +262,11 @@ def uses(table: tables.Table, column: str) -> tuple[list[Part], list[str]]:
             else:
                 shared.append(f"unique constraint {unique.name}")
     for index in table.indexes:
-        if column in index.columns:
-            if len(index.columns) == 1:
+        named = mentioned(table, index.where or "")
+        for part in index.columns:
+            named |= {part} if isinstance(part, str) else mentioned(table, part.text)
+        if column in named:
+            if named == {column}:
                 alone.append(index)
             else:
                 shared.append(f"index {index.name}")
@@ -273,4 +276,22 @@ def uses(table: tables.Table, column: str) -> tuple[list[Part], list[str]]:
                 alone.append(key)
             else:
                 shared.append(f"foreign key {key.name}")
+    for check in table.checks:
+        named = mentioned(table, check.sql)
+        if column in named:
+            if named == {column}:
+                alone.append(check)
+            else:
+                shared.append(f"check {check.name}")
+    shared += [
+        f"generated column {other.name}"
+        for other in table.columns
+        if other.generated and other.name != column and column in mentioned(table, other.generated)
+    ]
     return alone, shared
+
+
+def mentioned(table: tables.Table, text: str) -> set[str]:
+    """Return which columns of a table an expression speaks of; rather one too many."""
+    words = {token.text.strip('"`[]').casefold() for token in sqltext.significant(text, None)}
+    return {column.name for column in table.columns if column.name.casefold() in words}

@@ -346,8 +346,49 @@ class Journal:
         return "".join(pieces) if pieces else None
 
     def forget_results(self, run: int) -> None:
-        """Delete the answers of a run that will not be resumed."""
+        """Delete the answers of a run that will not be resumed; fold statements of models.
+
+        What stays is what a person reads: one step for each kind of statement of models.
+        """
+        steps = tables.STEPS.c
         self._connection.execute(sa.delete(tables.RESULTS).where(tables.RESULTS.c.run == run))
+        self._connection.execute(
+            sa.update(tables.STEPS)
+            .where(steps.run == run, steps.kind.in_(["query", "data"]))
+            .values(noted=None)
+        )
+        of_models = (steps.run == run, steps.kind == "model")
+        first = sa.func.min(steps.position).label("position")
+        folded = self._connection.execute(
+            sa.select(
+                first,
+                steps.step,
+                sa.func.min(steps.fingerprint).label("fingerprint"),
+                sa.func.sum(steps.rows_changed).label("rows_changed"),
+                sa.func.min(steps.started_at).label("started_at"),
+            )
+            .where(*of_models)
+            .group_by(steps.step)
+            .order_by(first)
+        ).all()
+        self._connection.execute(sa.delete(tables.STEPS).where(*of_models))
+        self.write_steps(
+            [
+                StepRow(
+                    run=run,
+                    kind="model",
+                    status="done",
+                    noted=None,
+                    seconds=None,
+                    position=row.position,
+                    step=row.step,
+                    fingerprint=row.fingerprint,
+                    rows_changed=None if row.rows_changed is None else int(row.rows_changed),
+                    started_at=row.started_at,
+                )
+                for row in folded
+            ]
+        )
 
 
 def _values(row: StepRow) -> dict[str, Any]:

@@ -78,6 +78,7 @@ class PlanDesk(desks.Desk):
         notes: journal.Journal | None = None,
         path: str = "",
         whole: bool = True,
+        by_change: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, catalog=catalog, **kwargs)
@@ -87,6 +88,7 @@ class PlanDesk(desks.Desk):
         self.changed = False
         self.uncertain = ""
         self.whole = whole
+        self._by_change = by_change
         self._recorded = {row.position: row for row in recorded}
         self._notes = notes
         self._path = path
@@ -282,8 +284,12 @@ class PlanDesk(desks.Desk):
         return True
 
     def _irreversible(self, operation: ops.Operation) -> str:
+        if isinstance(operation, ops.Execute) and operation.backwards:
+            return ""
         try:
-            reversal.reverse(operation, operation.before(self.planned))
+            # change() is reversed from its text alone, a half-done run with what was noted.
+            before = None if self._by_change else operation.before(self.planned)
+            reversal.reverse(operation, before)
         except errors.Irreversible as error:
             return error.what.rsplit(": ", 1)[-1]
         except errors.RefusedError:

@@ -388,7 +388,13 @@ class Project:
         doubt = ""
         for id_ in path:
             plan = self._plan_one(
-                session, graph.files[id_], direction, planned, rows.get(id_), doubt
+                session,
+                graph.files[id_],
+                direction,
+                planned,
+                rows.get(id_),
+                doubt,
+                changed=any(earlier.steps for earlier in made),
             )
             made.append(plan)
             if plan.undecided and not doubt:
@@ -410,6 +416,8 @@ class Project:
         planned: base.Planned,
         row: journal.MigrationRow | None,
         doubt: str,
+        *,
+        changed: bool,
     ) -> plans.MigrationPlan:
         notes = journal.Journal(session, self.clock)
         half = row is not None and row.status in journal.HALF and row.run is not None
@@ -425,7 +433,10 @@ class Project:
             notes=notes,
             path=str(file.path),
             whole=runner.runs_whole(file, session.engine),
+            by_change=loader.defines(file.cls, "change"),
         )
+        # What earlier migrations of this plan change is not there yet, either.
+        desk.changed = changed
         undecided: str | None = None
         problem: errors.WhimbrelError | None = None
         try:
@@ -463,7 +474,8 @@ changes were not made"
             doc=file.doc,
             whole=desk.whole,
             rebuilds=session.engine.rebuilds(desk.statements),
-            reversible=direction == runner.DOWN or runner.can_go_down(file),
+            reversible=loader.defines(file.cls, "down")
+            or (runner.can_go_down(file) and all(step.reversible for step in desk.steps)),
             steps=tuple(desk.steps),
             undecided=undecided,
             problem=problem,

@@ -168,7 +168,11 @@ class StepDesk(desks.Desk):
     def _recognise(self, row: journal.StepRow, words: str, content: str) -> None:
         if row.fingerprint != ops.fingerprint(content):
             raise errors.StepChanged(
-                self.migration, position=self.position, was=row.step, now=words
+                self.migration,
+                position=self.position,
+                was=row.step,
+                now=words,
+                taking_back=isinstance(self, CollectDesk),
             )
 
     def _decide(self, row: journal.StepRow, operation: ops.Operation) -> bool:

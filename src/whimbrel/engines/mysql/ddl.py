@@ -170,6 +170,8 @@ class MysqlDdl(common.TextDdl):
         for part in parts:
             if isinstance(part, tables.ForeignKey):
                 actions.append(f"DROP FOREIGN KEY {self.quote(part.name or '')}")
+            if isinstance(part, tables.Check):
+                actions.append(f"DROP {self.check_word} {self.quote(part.name or '')}")
         for part in parts:
             if isinstance(part, tables.Unique | tables.Index):
                 actions.append(f"DROP INDEX {self.quote(part.name or '')}")

@@ -64,6 +64,7 @@ class ChangeColumn(base.Operation):
             nulls=int(str(nulls)),
             rows=int(str(rows)),
             first_keys=keys,
+            update=f"UPDATE {table} SET {name} = … WHERE {name} IS NULL",
         )
 
     def before(self, catalog: engines.Catalog) -> dict[str, object]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from whimbrel import tables
 from whimbrel.engines import base as engines
+from whimbrel.engines.ddl import mentioned as ddl_words
 from whimbrel.migrations.operations import base
 
 
@@ -36,6 +37,7 @@ class RemoveColumn(base.Operation):
                 columns=tuple(c for c in found.columns if c.name != gone),
                 uniques=tuple(u for u in found.uniques if gone not in u.columns),
                 indexes=tuple(i for i in found.indexes if gone not in i.columns),
+                checks=tuple(c for c in found.checks if gone not in ddl_words(found, c.sql)),
                 foreign_keys=tuple(k for k in found.foreign_keys if gone not in k.columns),
             ),
         )

@@ -28,6 +28,13 @@ class RemoveConstraint(base.Operation):
         """Return the constraint that is meant; raise ObjectNotFound."""
         every: tuple[Constraint, ...] = (*table.foreign_keys, *table.checks, *table.uniques)
         hits = [part for part in every if self.name is not None and part.name == self.name]
+        if not hits and self.name is not None:
+            # To some engines a unique constraint is a unique index.
+            hits = [
+                tables.Unique(name=index.name, columns=tuple(map(str, index.columns)))
+                for index in table.indexes
+                if index.unique and index.name == self.name
+            ]
         if not hits and self.columns:
             # An engine that keeps no names of foreign keys still knows their columns.
             hits = [key for key in table.foreign_keys if key.columns == self.columns]
@@ -47,7 +54,12 @@ class RemoveConstraint(base.Operation):
     def happened(self, catalog: engines.Catalog, before: base.Facts) -> bool | None:
         was = tables.part_from_json(before["constraint"])  # type: ignore[arg-type]
         table = catalog.table(self.table)
-        every: tuple[Constraint, ...] = (*table.foreign_keys, *table.checks, *table.uniques)
+        every: tuple[Constraint | tables.Index, ...] = (
+            *table.foreign_keys,
+            *table.checks,
+            *table.uniques,
+            *table.indexes,
+        )
         return all(part.name != was.name for part in every)
 
     def forward(self, planned: engines.Planned, ddl: engines.Ddl) -> None:
@@ -59,5 +71,6 @@ class RemoveConstraint(base.Operation):
                 foreign_keys=tuple(k for k in found.foreign_keys if k != gone),
                 checks=tuple(c for c in found.checks if c != gone),
                 uniques=tuple(u for u in found.uniques if u != gone),
+                indexes=tuple(i for i in found.indexes if i.name != gone.name),
             ),
         )

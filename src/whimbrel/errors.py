@@ -247,7 +247,7 @@ class SqlNotTranslatable(UsageError):
             left="nothing was changed by this statement",
             cause=why,
             remedy="write this statement with the migration's verbs, or once per engine:\n"
-            f'if self.engine == "…": self.execute(…, dialect="…")',
+            'if self.engine == "…": self.execute(…, dialect="…")',
         )
         self.construct = construct
 

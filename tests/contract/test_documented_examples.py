@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import conftest, databases
+from tests import conftest, databases, engines
 from whimbrel.engines import registry
 from whimbrel.migrations import project as projects
 
@@ -55,6 +55,7 @@ def catalog(database: databases.Database) -> dict[str, str]:
         session.close()
 
 
+@engines.every_version
 def test_migrate_user_names(
     shared: Path, project: conftest.ProjectFolder, database: databases.Database, raw: OpenRaw
 ) -> None:
@@ -132,6 +133,7 @@ class Large(Migration):
 """
 
 
+@engines.every_version
 def test_migrate_large_table(
     shared: Path,
     project: conftest.ProjectFolder,
@@ -282,6 +284,7 @@ def models_for(database: databases.Database) -> str:
     return MODELS.format(configure=textwrap.dedent(configure))
 
 
+@engines.every_version
 def test_migrate_user_data_with_models(
     shared: Path,
     project: conftest.ProjectFolder,

@@ -477,3 +477,72 @@ def test_execute_gives_rows_of_a_query_and_a_number_for_a_change(
 
     assert plan.problem is None
     assert "applied" == opened.status()[-1].state
+
+
+def test_sql_that_cannot_be_translated_is_refused_by_the_plan_naming_the_function(
+    project: conftest.ProjectFolder, database: databases.Database
+) -> None:
+    project.config('[migrations]\nsql_dialect = "mysql"\n')
+    body = method(
+        "up",
+        'self.add_column("item", "kind", "string")',
+        'self.execute("UPDATE item SET kind = BENCHMARK(10, name)")',
+    )
+    opened = open_with(project, database, body)
+    before = test_verbs.texts(database)
+
+    if database.kind in {"mariadb", "mysql"}:
+        assert opened.plan().problem is None
+        return
+    with pytest.raises(errors.SqlNotTranslatable, match="BENCHMARK"):
+        opened.up()
+
+    assert before == test_verbs.texts(database)
+    assert "pending" == opened.status()[-1].state
+
+
+def test_a_plan_of_a_new_database_reaches_over_several_migrations(
+    project: conftest.ProjectFolder, database: databases.Database
+) -> None:
+    project.migration("20260101_000000_item", TABLE)
+    project.migration(
+        "20260102_000000_read",
+        HEAD
+        + method(
+            "up",
+            'rows = self.execute("SELECT count(*) FROM item")[0][0]',
+            'self.add_column("item", f"of_{rows}", "integer")',
+        ),
+    )
+    project.migration(
+        "20260103_000000_rename", HEAD + method("up", 'self.rename_table("item", "thing")')
+    )
+    opened = projects.open_project(folder=project.path, database=database.url)
+
+    plan = opened.plan()
+    opened.up()
+
+    assert plan.problem is None
+    assert "item" in (plan.migrations[1].undecided or "")
+    assert {"applied"} == {state.state for state in opened.status()}
+
+
+@pytest.mark.parametrize(
+    "condition", ["price > 0 OR name IS NULL", "name IS NOT NULL OR id > 0"], ids=["two", "key"]
+)
+def test_a_column_that_a_check_shares_is_not_removed_with_it(
+    condition: str, project: conftest.ProjectFolder, database: databases.Database
+) -> None:
+    body = method(
+        "up",
+        f'self.add_check("item", "{condition}", name="shared")',
+        'self.remove_column("item", "name")',
+    )
+    opened = open_with(project, database, body)
+    before = test_verbs.texts(database)
+
+    with pytest.raises(errors.RefusedError) as refused:
+        opened.up()
+
+    assert "column-in-use" == refused.value.slug
+    assert before == test_verbs.texts(database)

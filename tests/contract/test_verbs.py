@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests import conftest, databases
+from tests import conftest, databases, engines
 from whimbrel.engines import registry
 from whimbrel.migrations import project as projects
 
@@ -198,6 +198,7 @@ def rows(raw: databases.Raw) -> list[object]:
     ]
 
 
+@engines.every_version
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
 def test_a_verb_goes_up_and_down_and_up(
     verb: Verb,

@@ -64,8 +64,10 @@ def open_checked(path: Path | None, *, read_only: bool, database: str) -> sqlite
         path = None  # looking must not make a file
     connection = None
     try:
-        if read_only and path is not None:
+        if path is not None and read_only:
             _recover(path)
+        elif path is not None:
+            _check_writing(path)
         connection = connect(path, mode="ro" if read_only else "rwc")
         functions.register(connection)
         connection.execute("PRAGMA legacy_alter_table = OFF")

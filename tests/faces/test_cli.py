@@ -13,6 +13,7 @@ import whimbrel
 from tests.faces.shell import bash, python
 from whimbrel import errors
 from whimbrel.cli import app
+from whimbrel.migrations import project
 
 COMMANDS = (
     "init",
@@ -230,3 +231,25 @@ def test_closed_standard_output_is_no_reason_to_fail(tmp_path):
     done = bash("whimbrel explain >&-", cwd=tmp_path)
 
     assert (0, "") == (done.returncode, done.stderr)
+
+
+@pytest.mark.parametrize(("flag", "done"), [("--done", True), ("--not-done", False)])
+def test_resolve_passes_on_what_a_person_says_and_names_the_next_step(
+    capsys, monkeypatch, flag, done
+):
+    said = []
+
+    class Found:
+        url = "postgresql://db1/shop"
+
+        def resolve(self, migration, position, *, done):
+            said.append((migration, position, done))
+            return "step 3 of first: it happened"
+
+    monkeypatch.setattr(project, "open_project", lambda **_: Found())
+
+    code = app.main(["resolve", "first", "3", flag])
+
+    expected = "step 3 of first: it happened\nnext:  whimbrel up   or:  whimbrel down\n"
+    assert [("first", 3, done)] == said
+    assert (0, expected) == (code, capsys.readouterr().out)

@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 import pytest
 
-from tests import servers
-from tests.faces.shell import bash, on_terminal, python
+from tests import engines, servers
+from tests.faces.shell import bash, command, on_terminal, python
 from whimbrel.cli import app
 
 FIRST = "20260101_101500_make_city"
@@ -202,6 +202,15 @@ def test_plan_as_a_script_folds_loops_into_a_comment(run):
     assert any(line.startswith("CREATE TABLE") for line in live)
 
 
+def test_a_script_is_free_of_what_a_file_prints_while_it_is_read(run, cities):
+    cities.migration(FIRST, MAKE + 'print("read")\n')
+
+    script = run("plan", "--sql")
+
+    assert "read\n" == script.stderr
+    assert "read" not in script.stdout.splitlines()
+
+
 def test_plan_of_the_way_back(run):
     run("up")
 
@@ -358,10 +367,13 @@ def test_a_missing_file_is_refused_and_shown(run, cities):
     (cities.migrations / f"{FIRST}.py").unlink()
 
     refused, status = run("up"), run("status")
+    accepted, after = run("accept", FIRST), run("status")
 
-    assert (1, 1) == (refused.returncode, status.returncode)
-    assert "1 applied migrations have no file" in refused.stderr
-    assert "missing" in status.stdout
+    assert [1, 1, 0, 0] == [d.returncode for d in (refused, status, accepted, after)]
+    assert f"missing  {FIRST}" in status.stdout
+    assert FIRST in refused.stderr
+    assert f"{FIRST} is no longer in the history; its file is gone\n" == accepted.stdout
+    assert FIRST not in after.stdout
 
 
 def test_a_late_file_is_refused_and_runs_when_told_to(run, cities):
@@ -519,10 +531,26 @@ def test_a_terminal_gets_colour_and_a_live_line(cities):
 
     assert 0 == shown.code
     assert "\x1b[32mapplied\x1b[0m" in shown.raw
-    assert "planning …" in shown.text
+    assert "\x1b[2m  1 of 2 · between two steps\x1b[0m\r" in shown.raw
     assert shown.raw.rindex("\x1b[?25h") > shown.raw.rindex("\x1b[?25l")
     assert "seventy cities are there\n" in shown.text
     assert "applied 2 migrations in" in shown.text.splitlines()[-1]
+
+
+def test_what_a_migration_writes_goes_above_what_is_drawn(cities):
+    talking = (
+        'import sys; print("one"); print("\\033[31mtwo", file=sys.stderr); '
+        'print("th", end=""); print("ree", end="")'
+    )
+    cities.migration(SECOND, FILL.replace('print("seventy cities are there")', talking))
+
+    shown = on_terminal("up", cwd=cities.path)
+
+    lines = shown.text.splitlines()
+    assert 0 == shown.code
+    assert {"one", "two"} <= set(lines)
+    assert "three" in lines
+    assert "\x1b[31mtwo" in shown.raw
 
 
 def test_no_color_means_plain_lines_on_a_terminal_too(cities):
@@ -554,3 +582,53 @@ def test_activerecord_users_have_the_same_commands(cities, database):
     assert made.stdout.endswith("_third.py\n")
     assert "2 applied, 1 pending" == status.stdout.splitlines()[-1]
     assert "took back 1 migration" in down.stdout
+
+
+# --- models ---------------------------------------------------------------------------------
+
+MODELS = """\
+from __future__ import annotations
+
+from rhosocial.activerecord.backend.impl.sqlite import SQLiteBackend
+from rhosocial.activerecord.backend.impl.sqlite.config import SQLiteConnectionConfig
+from rhosocial.activerecord.model import ActiveRecord
+
+
+class City(ActiveRecord):
+    __table_name__ = "city"
+    __primary_key__ = "id"
+    id: int | None = None
+    name: str = ""
+
+
+City.configure(SQLiteConnectionConfig(database="FILE"), SQLiteBackend)
+"""
+BY_MODELS = """\
+from app.models import City
+from rhosocial.activerecord.migration import Migration
+
+
+class ByModels(Migration):
+    def up(self):
+        for number in range(250):
+            City(name=f"city {number}").save()
+
+    def down(self):
+        self.execute("DELETE FROM city")
+"""
+
+
+@engines.only("sqlite")
+def test_rows_through_models_are_counted_and_leave_no_log(cities, database):
+    cities.migration(SECOND, BY_MODELS)
+    (cities.path / "app").mkdir()
+    (cities.path / "app" / "models.py").write_text(
+        MODELS.replace("FILE", str(database.file)), encoding="utf-8"
+    )
+
+    done = command("up", cwd=cities.path)
+
+    lines = done.stdout.splitlines()
+    assert (0, "") == (done.returncode, done.stderr)
+    assert "  through models: 250 rows written" in lines
+    assert lines[-1].endswith("250 rows written through models")

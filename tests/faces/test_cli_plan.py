@@ -87,6 +87,14 @@ HALF = migration(
     steps=[
         step(1, "create table city", done=True),
         step(2, "create index city_name on city (name)", "CREATE INDEX city_name ON city (name)"),
+        step(
+            3,
+            "drop table town",
+            "DROP TABLE town",
+            lock="writers of town wait",
+            reversible=False,
+            irreversible_because="its rows are gone",
+        ),
     ],
     undecided="the number of rows that a change touches decides what follows",
 )

@@ -132,7 +132,8 @@ class Output:
     def end_drawing(self) -> None:
         """Nothing is drawn any more."""
         self._drawing = False
-        self.write(self._begun)
+        if self._begun:
+            self.write(f"{self._begun}\n")
         self._begun = ""
 
     def pass_on(self, text: str, stream: TextIO) -> None:

@@ -19,7 +19,6 @@ ALTER TABLE "user" ADD COLUMN "first_name" VARCHAR(100);
 
 -- 3: UPDATE user SET first_name = :first WHERE id = :id, × 70
 -- in a loop at /srv/shop/migrations/20260101_101500_split_names.py:17; this is the first, the others may differ in values
--- cannot be reversed by itself: SQL does not say what would take it back
 -- UPDATE user SET first_name = %(first)s WHERE id = %(id)s
 
 -- 73: through models: UPDATE user SET profile = ? WHERE id = ?
@@ -41,6 +40,11 @@ COMMIT;
 
 -- 2: create index city_name on city (name)
 CREATE INDEX city_name ON city (name);
+
+-- 3: drop table town
+-- lock: writers of town wait
+-- cannot be reversed by itself: its rows are gone
+DROP TABLE town;
 
 -- decided while running: the number of rows that a change touches decides what follows
 

@@ -2,7 +2,7 @@
 # What is installed goes into .venv, once per change of pyproject.toml.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check golden format clean
+.PHONY: help demo test campaign check golden format clean
 
 DEMO := .venv/.demo-installed
 DEV := .venv/.dev-installed
@@ -24,6 +24,10 @@ check: $(DEV) ## format, lint, types, floors of the house
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo --no-cache
+
+campaign: $(DEV) ## kill migrations at random moments, a hundred times on each engine
+	@scripts/install-mariadb
+	@WHIMBREL_KILLS=100 $(BIN)/python -m pytest -n logical tests/crash/test_kill_at_random.py
 
 golden: $(DEV) ## rewrite the golden files; read their diff before committing it
 	@$(BIN)/python -m pytest -n logical --rewrite-golden tests/golden tests/docs/test_pages.py

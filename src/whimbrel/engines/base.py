@@ -51,6 +51,7 @@ class Capabilities:
     session_lock: bool
     concurrent_index: bool = False
     enforces_foreign_keys_while_rebuilding: bool = True
+    failure_ends_transaction: bool = False
     models: tuple[str, ...] = ()
 
 
@@ -95,6 +96,11 @@ class Session:
         """Whether a transaction is open."""
         return self.connection.in_transaction()
 
+    @property
+    def gone(self) -> bool:
+        """Whether the session has ended; it is never replaced, for its lock is gone too."""
+        return self.connection.closed or self.connection.invalidated
+
     def execute(self, sql: str, params: Params = None) -> Result:
         """Send one statement; `params` are in the driver's own style. None sends it verbatim."""
         if params is None:
@@ -105,7 +111,8 @@ class Session:
         if cursor.returns_rows:
             rows = [tuple(row) for row in cursor]
             return Result(rows=rows, changed=cursor.rowcount)
-        return Result(rows=None, changed=cursor.rowcount)
+        last_id = getattr(cursor.context.cursor, "lastrowid", None)
+        return Result(rows=None, changed=cursor.rowcount, last_id=last_id)
 
     def fetch(self, sql: str, params: Params = None) -> list[Row]:
         """Return the rows of a query."""
@@ -136,9 +143,10 @@ class Session:
             yield
         finally:
             self.rollback()
-            self.connection.execution_options(
-                isolation_level=self.connection.default_isolation_level or "READ COMMITTED"
-            )
+            if not self.connection.invalidated:
+                self.connection.execution_options(
+                    isolation_level=self.connection.default_isolation_level or "READ COMMITTED"
+                )
 
     def close(self) -> None:
         """End the session; what is not committed is lost."""
@@ -258,6 +266,13 @@ class Ddl(abc.ABC):
             definition=new.definition,
         )
 
+    def raw(self, sql: str) -> tuple[Statement, ...]:
+        """Return a user's own statement with what the engine has to know of it.
+
+        Raises RefusedError for one that cannot do what it says inside a migration.
+        """
+        return (Statement(sql=sql),)
+
     @abc.abstractmethod
     def create_table(self, new: shapes.NewTable) -> tuple[Statement, ...]: ...
 
@@ -272,8 +287,9 @@ class Ddl(abc.ABC):
 
     @abc.abstractmethod
     def change_column(
-        self, table: shapes.Table, column: shapes.Column
-    ) -> tuple[Statement, ...]: ...
+        self, table: shapes.Table, column: shapes.Column, *, accept_loss: bool = False
+    ) -> tuple[Statement, ...]:
+        """Change a column; with `accept_loss` nothing is asked about values that would change."""
 
     @abc.abstractmethod
     def restore_column(
@@ -435,6 +451,21 @@ class Engine(abc.ABC):
     def last_insert_id(self, session: Session) -> int | None:
         """Return the key that the last INSERT of this session was given, if any."""
         return None
+
+    def would_write(self, error: BaseException) -> bool:
+        """Whether a read-only session refused a query because it writes or locks rows."""
+        return False
+
+    def without_transactions(self, session: Session) -> frozenset[str]:
+        """Return the names, case folded, of tables whose changes cannot be taken back."""
+        return frozenset()
+
+    def session_facts(self, session: Session, sql: str, result: Result) -> dict[str, object]:
+        """Return what later statements may read of this one from the session alone."""
+        return {}
+
+    def restore_session_facts(self, session: Session, facts: Mapping[str, object]) -> None:
+        """Give a new session what `session_facts` had returned in the interrupted one."""
 
     def cause(self, error: BaseException) -> str:
         """Return the server's own words from a driver's exception, on one line."""

@@ -8,7 +8,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from whimbrel import errors
-from whimbrel.engines import base
+from whimbrel.engines import base, connect
 
 # scheme of the URL -> module that holds ENGINE; imported only when used.
 _SCHEMES: Final[dict[str, str]] = {
@@ -52,10 +52,17 @@ def parse(url: str) -> tuple[base.Engine, sa.URL]:
             why="it has more than one @",
             known=("…  where an @, : or / that belongs to the password is %40, %3A or %2F",),
         )
+    if "?" in url and not parsed.query:
+        # What follows would be left out in silence, and a file `a?b.db` be called `a`.
+        raise errors.BadUrl(
+            parsed.render_as_string(hide_password=True),
+            why="what stands behind its ? is no option; a ? that belongs to a name is %3F",
+            known=EXAMPLES,
+        )
     scheme = parsed.drivername.split("+", 1)[0]
     if scheme not in _SCHEMES:
         raise errors.BadUrl(
-            parsed.render_as_string(hide_password=True),
+            connect.shown(parsed, parsed.drivername),
             why=f"no engine is called {scheme!r}",
             known=EXAMPLES,
         )
@@ -70,7 +77,7 @@ def open_session(url: str, *, read_only: bool = False) -> base.Session:
     really = engine.answered_by(session)
     if really != engine.name:
         session.engine = by_name(really)
-        session.url = parsed.set(drivername=really).render_as_string(hide_password=True)
+        session.url = connect.shown(parsed, really)
     return session
 
 

@@ -136,6 +136,20 @@ class Desk(abc.ABC):
         return result
 
 
+def refuse_short_lived(operation: ops.Operation, engine: base.Engine) -> None:
+    """Refuse a temporary table where steps commit one by one: a resumed run would not have it."""
+    if not isinstance(operation, ops.Execute) or operation.kind is not ops.Kind.DDL:
+        return
+    words = [token.word for token in sqltext.significant(operation.sent, engine.dialect)[:5]]
+    if words[:1] == ["CREATE"] and not {"TEMPORARY", "TEMP"}.isdisjoint(words):
+        raise errors.RefusedError(
+            "a temporary table ends with its session, and a migration that runs step by step "
+            "may be finished in another one",
+            object=operation.describe()[:200],
+            remedy="use an ordinary table, and drop it at the end of the migration",
+        )
+
+
 def recorded_text(row: journal.StepRow, notes: journal.Journal | None) -> str | None:
     """Return what the journal kept of a step's answer, as text, or None if there was none."""
     noted = json.loads(row.noted or "{}")

@@ -8,8 +8,9 @@ instead of guessing.
 from __future__ import annotations
 
 import json
-import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from types import FrameType
 from typing import Any, Final, NoReturn
 
 import sqlalchemy as sa
@@ -106,6 +107,8 @@ class PlanDesk(desks.Desk):
             return desks.recorded_answer(operation, row, self._notes)
         if operation.kind is ops.Kind.QUERY:
             return self._query(operation)
+        if not self.whole:
+            desks.refuse_short_lived(operation, self.engine)
         statements = operation.statements(self.ddl)
         if self.whole and any(statement.alone for statement in statements):
             raise errors.UsageError(
@@ -150,6 +153,10 @@ class PlanDesk(desks.Desk):
             result = self.send(operation, operation.statements(self.ddl))
         except sa.exc.DBAPIError as error:
             self.session.rollback()
+            if self.engine.would_write(error):
+                # A function that writes, or FOR UPDATE: what it answers is known while running.
+                self.changed = True
+                return UnknownRows()
             if self.changed or self.uncertain:
                 cause = self.engine.cause(error)
                 raise Undecided(f"{operation.describe()} ({cause})") from None
@@ -211,13 +218,13 @@ class PlanDesk(desks.Desk):
         self, operation: ops.Operation, statements: Sequence[base.Statement], *, done: bool = False
     ) -> None:
         where = self._line()
-        because = ""
-        if operation.kind is not ops.Kind.QUERY and not done:
-            because = self._irreversible(operation)
         if isinstance(operation, ops.Execute):
             shape = sqltext.shape(operation.sent, self.engine.dialect)
             if self._fold(where, shape):
                 return
+        because = ""
+        if operation.kind is not ops.Kind.QUERY and not done:
+            because = self._irreversible(operation)
         self.steps.append(
             plans.PlannedStep(
                 position=self.position,
@@ -298,23 +305,12 @@ class PlanDesk(desks.Desk):
 
     def _line(self) -> str:
         """Return file:line of the migration's own code that asks."""
-        for frame in _frames():
-            if frame.filename == self._path:
-                return f"{self._path}:{frame.lineno}"
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            if frame.f_code.co_filename == self._path:
+                return f"{self._path}:{frame.f_lineno}"
+            frame = frame.f_back
         return ""
-
-
-def _frames() -> Iterator[traceback.FrameSummary]:
-    import sys
-
-    frame = sys._getframe(1)
-    while frame is not None:
-        yield traceback.FrameSummary(
-            frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name, lookup_line=False
-        )
-        if frame.f_back is None:
-            return
-        frame = frame.f_back
 
 
 class RecordDesk(PlanDesk):

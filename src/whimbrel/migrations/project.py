@@ -90,7 +90,9 @@ class Project:
         engine, parsed = registry.parse(database.real_url())
         parsed = engine.located(parsed, database.folder)
         self._url = parsed.render_as_string(hide_password=False)
-        self.url = parsed.set(drivername=engine.name).render_as_string(hide_password=True)
+        self.url = configs.masked(
+            parsed.set(drivername=engine.name).render_as_string(hide_password=True)
+        )
 
     # --- looking ------------------------------------------------------------------------------
 
@@ -361,7 +363,7 @@ class Project:
             raise errors.HalfDone(
                 half.id,
                 direction="down",
-                done=0,
+                done=self._steps_done(half),
                 remedy="finish taking it back first:  whimbrel down",
             )
         if direction == runner.UP:
@@ -371,6 +373,11 @@ class Project:
             return [half.id]
         rest = graph.down_path(applied, count=(count - 1) if count else None, to=to)
         return [half.id, *rest][:count]
+
+    def _steps_done(self, half: journal.MigrationRow) -> int:
+        with self._looking() as session:
+            steps = journal.Journal(session, self.clock).steps(half.run or 0)
+        return sum(step.status == "done" for step in steps)
 
     # --- planning -----------------------------------------------------------------------------
 

@@ -144,7 +144,7 @@ class Runner:
             with guests.models_on(self.session, desk) as guest:
                 desk.guests = guest
                 perform(file, direction, desk)
-            desk.flush()
+            desk.end()
             self.engine.after_models(self.session, guest.explicit_keys)
             self._finish(file, direction, run, seconds=self.clock.seconds() - started,
                          steps=desk.position)  # fmt: skip
@@ -228,6 +228,7 @@ class Runner:
         except BaseException as error:
             failed = self._wrap(error, file, TAKE_BACK, desk, whole_=False, plan=None)
             self._record_failure(run, failed, desk.position)
+            self.tell(events.MigrationStopped(migration=file.id, direction=DOWN, resumable=True))
             if failed is error:
                 raise
             raise failed from error
@@ -313,8 +314,7 @@ class Runner:
     # --- failing ------------------------------------------------------------------------------
 
     def _alive(self) -> bool:
-        connection = self.session.connection
-        return not connection.closed and not connection.invalidated
+        return not self.session.gone
 
     def _record_failure(self, run: int, failed: BaseException, steps: int) -> None:
         """Leave nothing open, and write what happened, as far as there still is a session."""
@@ -343,6 +343,10 @@ class Runner:
         plan: plans.MigrationPlan | None,
     ) -> BaseException:
         """Return the error with where it happened, what is left, and what to do."""
+        if isinstance(error, SystemExit):
+            error = RuntimeError(f"the migration called sys.exit({error.code!r})").with_traceback(
+                error.__traceback__
+            )
         if not isinstance(error, Exception):
             return error  # a person stopped it; the rollback and the journal still follow
         place = where(error, file, direction)
@@ -358,6 +362,9 @@ class Runner:
                 if done
                 else "nothing was changed"
             )
+            if isinstance(desk, stepwise.StepDesk) and desk.in_doubt:
+                left = f"{left if done else 'nothing before it'}; step {desk.position} itself \
+may have happened, in part or whole"
         if isinstance(error, errors.WhimbrelError) and (whole_ or not desk.position):
             error.where = error.where or place
             error.database = error.database or self.session.url
@@ -388,13 +395,15 @@ class Runner:
 
     def _done(self, desk: desks.Desk) -> int:
         """Return how many steps of a run are committed, as far as that can be asked."""
-        if not isinstance(desk, stepwise.StepDesk) or not self._alive():
+        if not isinstance(desk, stepwise.StepDesk):
             return max(desk.position - 1, 0)
+        if not self._alive():
+            return desk.finished
         try:
             self.session.rollback()
             return sum(row.status == "done" for row in self.notes.steps(desk.run))
         except sa.exc.DBAPIError:
-            return max(desk.position - 1, 0)
+            return desk.finished
 
     def _cause(self, error: Exception) -> str:
         if isinstance(error, sa.exc.DBAPIError):

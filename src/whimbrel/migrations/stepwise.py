@@ -7,10 +7,12 @@ catalog. So the user's Python runs again, and its effects do not.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, cast
 
 import sqlalchemy as sa
 
@@ -50,6 +52,10 @@ class StepDesk(desks.Desk):
         self.models_read = 0
         self._rows: list[journal.StepRow] = []
         self._results: dict[int, str] = {}
+        # Steps known to be committed, for when there is no session left to ask.
+        self.finished = sum(row.status == _DONE for row in self.recorded.values())
+        self._in_doubt: set[int] = set()  # "about to" in the journal
+        self._without_transactions: frozenset[str] | None = None
 
     # --- verbs --------------------------------------------------------------------------------
 
@@ -62,6 +68,7 @@ class StepDesk(desks.Desk):
         self.position += 1
         words = operation.describe()
         row = self.recorded.get(self.position)
+        desks.refuse_short_lived(operation, self.engine)
         if row is not None:
             self._recognise(row, words, operation.content())
             if row.status == _DONE or self._decide(row, operation):
@@ -88,13 +95,41 @@ class StepDesk(desks.Desk):
 
     def _send_by_kind(self, operation: ops.Operation) -> base.Result:
         if operation.kind in {ops.Kind.SESSION, ops.Kind.QUERY}:
-            result = self.send(operation, operation.statements(self.ddl))
+            with self._kept_open():
+                result = self.send(operation, operation.statements(self.ddl))
             kept = result if operation.kind is ops.Kind.QUERY else None
-            self._note(operation, _DONE, answer=kept)
+            self._note(operation, _DONE, answer=kept, sent=result)
             return result
-        if operation.kind is ops.Kind.DATA and not _may_commit(operation):
+        if operation.kind is ops.Kind.DATA and not (
+            self._may_commit(operation)
+            or any(statement.alone for statement in operation.statements(self.ddl))
+        ):
             return self._change_rows(operation)
+        self._without_transactions = None
         return self._change_schema(operation)
+
+    @contextmanager
+    def _kept_open(self) -> Iterator[None]:
+        """Let a statement fail without ending the transaction of what waits to be committed."""
+        if not self.engine.can.failure_ends_transaction:
+            yield
+            return
+        with self.session.connection.begin_nested():
+            yield
+
+    def _may_commit(self, operation: ops.Operation) -> bool:
+        """Whether a change may outlive a rollback, so that its note cannot go with it."""
+        if not isinstance(operation, ops.Execute):
+            return False
+        if operation.may_commit_unseen or operation.kind is not ops.Kind.DATA:
+            return operation.may_commit_unseen
+        if self._without_transactions is None:
+            self._without_transactions = self.engine.without_transactions(self.session)
+        if not self._without_transactions:
+            return False
+        tokens = sqltext.significant(operation.sent, self.engine.dialect)
+        names = {token.text.strip('`"').casefold() for token in tokens}
+        return not names.isdisjoint(self._without_transactions)
 
     def _change_rows(self, operation: ops.Operation) -> base.Result:
         """Rows and note in one commit."""
@@ -107,7 +142,9 @@ class StepDesk(desks.Desk):
             if not self.session.connection.invalidated:
                 self.session.rollback()
             raise
-        self._note(operation, _DONE, answer=result, rows=desks.changed(operation, result))
+        self._note(
+            operation, _DONE, answer=result, rows=desks.changed(operation, result), sent=result
+        )
         self.flush()
         return result
 
@@ -115,18 +152,21 @@ class StepDesk(desks.Desk):
         statements = operation.statements(self.ddl)
         operation.precheck(self.session, self.ddl)
         alone = any(statement.alone for statement in statements)
-        if self.engine.can.transactional_ddl and not alone and not _may_commit(operation):
+        if self.engine.can.transactional_ddl and not alone and not self._may_commit(operation):
             return self._change_schema_in_transaction(operation, statements)
-        self._note(operation, _ABOUT_TO, before=operation.before(self.catalog))
+        before = operation.before(self.catalog)
+        self._note(operation, _ABOUT_TO, before=before)
         self.flush()
+        self._in_doubt.add(self.position)
         started = self.clock.seconds()
         try:
             result = self.send(operation, statements)
         except Exception:
             # The server said no, so it did not happen. A lost session cannot say so: then the
             # note stays and the catalog is asked when the run is resumed.
-            self._forget_if_alive(operation)
+            self._forget_if_alive(operation, before)
             raise
+        self._in_doubt.discard(self.position)
         self.notes.finish_step(
             self.run,
             self.position,
@@ -134,6 +174,7 @@ class StepDesk(desks.Desk):
             seconds=self.clock.seconds() - started,
         )
         self.session.commit()
+        self.finished += 1
         return result
 
     def _change_schema_in_transaction(
@@ -155,13 +196,29 @@ class StepDesk(desks.Desk):
                 self.engine.end_migration(self.session)
         return result
 
-    def _forget_if_alive(self, operation: ops.Operation) -> None:
-        connection = self.session.connection
-        if connection.closed or connection.invalidated or _may_commit(operation):
+    def _forget_if_alive(self, operation: ops.Operation, before: dict[str, object]) -> None:
+        if self.session.gone or self._may_commit(operation):
             return
         self.session.rollback()
+        self.clear_away(operation)
+        if isinstance(operation, ops.Execute) and operation.partly(self.catalog, before):
+            return  # a part of it may have happened: a person has to look
         self.notes.forget_step(self.run, self.position)
+        self._in_doubt.discard(self.position)
         self.session.commit()
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the current step may have happened, wholly or in part."""
+        return self.position in self._in_doubt
+
+    def clear_away(self, operation: ops.Operation) -> None:
+        """Remove what a failed attempt left, such as an index that is not valid."""
+        leftovers = operation.leftovers(self.ddl)
+        self.session.rollback()
+        if leftovers:
+            with contextlib.suppress(sa.exc.DBAPIError):  # the first error is what counts
+                self.send(operation, leftovers)
 
     # --- resuming -----------------------------------------------------------------------------
 
@@ -197,9 +254,13 @@ class StepDesk(desks.Desk):
 
     def _replay(self, row: journal.StepRow, operation: ops.Operation) -> object:
         self._raise_recorded_failure(row)
+        facts = json.loads(row.noted or "{}").get("session")
         if operation.kind is ops.Kind.SESSION:
             # A setting died with the killed session, so it is made again.
             self.send(operation, operation.statements(self.ddl))
+        if facts is not None:
+            known = cast("dict[str, object]", values.load(facts))
+            self.engine.restore_session_facts(self.session, known)
         self.tell(
             events.StepDone(
                 migration=self.migration,
@@ -272,8 +333,13 @@ class StepDesk(desks.Desk):
         before: dict[str, object] | None = None,
         answer: base.Result | None = None,
         rows: int | None = None,
+        sent: base.Result | None = None,
     ) -> None:
         noted: dict[str, object] = {}
+        if isinstance(operation, ops.Execute) and sent is not None:
+            facts = self.engine.session_facts(self.session, operation.sent, sent)
+            if facts:
+                noted["session"] = values.dump(facts)
         if before:
             noted["before"] = before
         if answer is not None and answer.rows is not None:
@@ -300,7 +366,7 @@ class StepDesk(desks.Desk):
                 status=_DONE,
                 words=words,
                 content=content,
-                noted=json.dumps({"failed": failed}),
+                noted=json.dumps({"failed": failed, **_facts(error)}),
                 rows=None,
             )
         )
@@ -312,6 +378,8 @@ class StepDesk(desks.Desk):
             return
         module, name, arguments = failed
         error: Exception = RuntimeError(": ".join(map(str, [name, *arguments])))
+        if module == errors.__name__:
+            raise _refusal(name, json.loads(row.noted or "{}")["facts"])
         drivers = self.session.connection.dialect.loaded_dbapi.__name__.split(".")[0]
         if module.split(".")[0] == drivers:
             error = getattr(importlib.import_module(module), name)(*arguments)
@@ -350,15 +418,44 @@ class StepDesk(desks.Desk):
             seconds=None,
         )
 
+    def end(self) -> None:
+        """Write what waits; raise StepChanged if steps were done that are not asked for now."""
+        for position, row in self.recorded.items():
+            if position > self.position:
+                raise errors.StepChanged(
+                    self.migration, position=position, was=row.step, now="nothing more"
+                )
+        self.flush()
+
     def flush(self) -> None:
         """Write the notes that wait, and commit them with the rows they note."""
         if self.guests is not None:
             self.guests.check()
+        for row in self._rows:
+            if row.position in self._in_doubt:  # failed, and the migration caught it
+                self.notes.forget_step(self.run, row.position)
+                self._in_doubt.discard(row.position)
         self.notes.write_steps(self._rows)
         self.notes.write_results(self.run, self._results)
         self.lock.check()
         self.session.commit()
+        self.finished += sum(row.status == _DONE for row in self._rows)
         self._rows, self._results = [], {}
+
+
+def _facts(error: Exception) -> dict[str, object]:
+    if not isinstance(error, errors.WhimbrelError):
+        return {}
+    names = ("what", "where", "database", "object", "left", "cause", "remedy")
+    return {"facts": {name: getattr(error, name) for name in names}}
+
+
+def _refusal(name: str, facts: dict[str, str | None]) -> errors.WhimbrelError:
+    """Return an error of ours as it was, without asking again for what its own class asks."""
+    kind = getattr(errors, name, errors.RefusedError)
+    error: errors.WhimbrelError = kind.__new__(kind)
+    errors.WhimbrelError.__init__(error, **facts)  # type: ignore[arg-type]
+    return error
 
 
 class EndOfSteps(BaseException):
@@ -380,6 +477,7 @@ class CollectDesk(StepDesk):
             raise EndOfSteps
         self._recognise(row, operation.describe(), operation.content())
         if row.status != _DONE and not self._decide(row, operation):
+            self.clear_away(operation)
             raise EndOfSteps
         before = json.loads(row.noted or "{}").get("before", {})
         self.collected.append((operation, before))
@@ -407,7 +505,3 @@ class ReverseDesk(StepDesk):
         """Carry out a list of operations."""
         for operation in operations:
             self.perform(operation)
-
-
-def _may_commit(operation: ops.Operation) -> bool:
-    return isinstance(operation, ops.Execute) and operation.may_commit_unseen

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 
-import sqlalchemy as sa
-
 from whimbrel import tables as shapes
 from whimbrel.engines import base
 from whimbrel.engines.mysql import columns
 
 _TABLES = """
 SELECT table_name FROM information_schema.tables
- WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'
+ WHERE table_schema = DATABASE() AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED')
    AND LEFT(table_name, CHAR_LENGTH(%s)) <> %s
  ORDER BY table_name
 """
@@ -32,6 +30,10 @@ _UNIQUES = """
 SELECT constraint_name FROM information_schema.table_constraints
  WHERE table_schema = DATABASE() AND table_name = %s AND constraint_type = 'UNIQUE'
 """
+_COMMENT = """
+SELECT table_comment FROM information_schema.tables
+ WHERE table_schema = DATABASE() AND table_name = %s
+"""
 _TRIGGERS = """
 SELECT trigger_name, CONCAT_WS(' ', action_timing, event_manipulation, event_object_table,
                                action_statement)
@@ -40,6 +42,15 @@ SELECT trigger_name, CONCAT_WS(' ', action_timing, event_manipulation, event_obj
 _ROUTINES = """
 SELECT routine_name, COALESCE(MD5(routine_definition), '')
   FROM information_schema.routines WHERE routine_schema = DATABASE()
+"""
+_EVENTS = """
+SELECT event_name, CONCAT_WS(' ', status, event_type, interval_value, interval_field,
+                             event_definition)
+  FROM information_schema.events WHERE event_schema = DATABASE()
+"""
+_SEQUENCES = """
+SELECT table_name FROM information_schema.tables
+ WHERE table_schema = DATABASE() AND table_type = 'SEQUENCE'
 """
 _COUNTER = re.compile(r" AUTO_INCREMENT=\d+")
 
@@ -59,7 +70,7 @@ class MysqlCatalog(base.Catalog):
             return None
         shown = self._show("TABLE", name)
         definitions = _definitions(shown)
-        inspector = sa.inspect(self._session.connection)
+        constraints = [_constraint(line) for line in _body(shown) if line.startswith("CONSTRAINT ")]
         primary: list[str] = []
         uniques, indexes = self._indexes(name)
         key = indexes.pop("PRIMARY", None)
@@ -74,22 +85,9 @@ class MysqlCatalog(base.Catalog):
             primary_key=tuple(primary),
             uniques=tuple(uniques),
             indexes=tuple(indexes.values()),
-            foreign_keys=tuple(
-                shapes.ForeignKey(
-                    name=f["name"],
-                    columns=tuple(f["constrained_columns"]),
-                    ref_table=f["referred_table"],
-                    ref_columns=tuple(f["referred_columns"]),
-                    on_delete=f["options"].get("ondelete"),
-                    on_update=f["options"].get("onupdate"),
-                )
-                for f in inspector.get_foreign_keys(name)
-            ),
-            checks=tuple(
-                shapes.Check(name=c["name"], sql=c["sqltext"])
-                for c in inspector.get_check_constraints(name)
-            ),
-            comment=inspector.get_table_comment(name)["text"],
+            foreign_keys=tuple(c for c in constraints if isinstance(c, shapes.ForeignKey)),
+            checks=tuple(c for c in constraints if isinstance(c, shapes.Check)),
+            comment=str(self._session.fetch(_COMMENT, [name])[0][0]) or None,
             sql=shown,
         )
 
@@ -133,6 +131,9 @@ class MysqlCatalog(base.Catalog):
         texts |= {f"view {row[0]}": self._show("VIEW", str(row[0])) for row in views}
         texts |= {f"trigger {row[0]}": str(row[1]) for row in self._session.fetch(_TRIGGERS)}
         texts |= {f"routine {row[0]}": str(row[1]) for row in self._session.fetch(_ROUTINES)}
+        texts |= {f"event {row[0]}": str(row[1]) for row in self._session.fetch(_EVENTS)}
+        for (name,) in self._session.fetch(_SEQUENCES):
+            texts[f"sequence {name}"] = self._show("SEQUENCE", str(name))
         return texts
 
 
@@ -141,7 +142,7 @@ def _plain(shown: str) -> str:
 
     A key that was dropped and made again stands at another place, and means the same.
     """
-    start, end = shown.index("(") + 1, shown.rindex("\n)")
+    start, end = _ends(shown)
     parts = _lines(shown[start:end])
     columns_ = [part for part in parts if part.startswith("`")]
     keys = sorted(part for part in parts if not part.startswith("`"))
@@ -150,13 +151,58 @@ def _plain(shown: str) -> str:
 
 def _definitions(shown: str) -> dict[str, str]:
     """Return what follows each column's name in SHOW CREATE TABLE."""
-    body = shown[shown.index("(") + 1 : shown.rindex("\n)")]
     found = {}
-    for line in _lines(body):
+    for line in _body(shown):
         if line.startswith("`"):
             end = _name_end(line)
             found[line[1:end].replace("``", "`")] = line[end + 1 :].strip()
     return found
+
+
+def _ends(shown: str) -> tuple[int, int]:
+    """Return where the definitions begin and end; the table's name may hold parentheses."""
+    return shown.index("(", _text_end(shown, shown.index("`"))) + 1, shown.rindex("\n)")
+
+
+def _body(shown: str) -> list[str]:
+    start, end = _ends(shown)
+    return _lines(shown[start:end])
+
+
+def _constraint(line: str) -> shapes.ForeignKey | shapes.Check | None:
+    """Read CONSTRAINT `name` CHECK (…) or FOREIGN KEY (…) REFERENCES `table` (…) ON …"""
+    words = columns.tokens(line)
+    name = _unquoted(words[1])
+    if words[2] == "CHECK":
+        return shapes.Check(name=name, sql=words[3][1:-1])
+    if words[2] != "FOREIGN":
+        return None
+    there = next(at for at in range(6, len(words)) if words[at].startswith("("))
+    actions = " ".join(words[there + 1 :])
+    return shapes.ForeignKey(
+        name=name,
+        columns=_names(words[4]),
+        ref_table=_unquoted(words[there - 1]),
+        ref_columns=_names(words[there]),
+        on_delete=_action(actions, "DELETE"),
+        on_update=_action(actions, "UPDATE"),
+    )
+
+
+def _unquoted(name: str) -> str:
+    return name[1:-1].replace("``", "`")
+
+
+def _names(parentheses: str) -> tuple[str, ...]:
+    words = columns.tokens(parentheses[1:-1])
+    return tuple(_unquoted(word) for word in words if word.startswith("`"))
+
+
+def _action(text: str, event: str) -> shapes.Action | None:
+    """Return what ON DELETE or ON UPDATE says; NO ACTION is what happens unsaid."""
+    _, said, rest = text.partition(f"ON {event} ")
+    found = (action for action in shapes.ACTIONS if said and rest.startswith(action))
+    return next((action for action in found if action != "NO ACTION"), None)
 
 
 def _lines(body: str) -> list[str]:

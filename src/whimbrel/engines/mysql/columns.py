@@ -150,7 +150,8 @@ def _value(words: list[str], at: int) -> tuple[str, int]:
     """Return a value and where it ends: a word, a text, (…), name(…), -1 or _utf8mb4'x'."""
     text = words[at]
     at += 1
-    if at < len(words) and (words[at].startswith("(") or text.startswith("_")):
+    prefixed = text.startswith("_") or text in {"b", "x"}  # _utf8mb4'x', b'101'
+    if at < len(words) and (words[at].startswith("(") or prefixed):
         text += words[at]
         at += 1
     return text, at

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from whimbrel import errors, tables
-from whimbrel.engines import base
+from whimbrel.engines import base, sqltext
 from whimbrel.engines import ddl as common
 from whimbrel.engines.mysql import columns, types
 
@@ -30,6 +30,18 @@ class MysqlDdl(common.TextDdl):
 
     def type(self, column: tables.Column) -> str:
         return types.render(column)
+
+    def raw(self, sql: str) -> tuple[base.Statement, ...]:
+        words = [token.word for token in sqltext.significant(sql, self.engine.dialect)[:1]]
+        if words == ["USE"]:
+            raise errors.RefusedError(
+                "a migration stays in its database",
+                object=" ".join(sql.split())[:200],
+                left="nothing was changed",
+                remedy="write the other database before the table:  other.table\n"
+                "or give that database migrations of its own",
+            )
+        return super().raw(sql)
 
     def text_literal(self, text: str) -> str:
         return super().text_literal(text).replace("\\", "\\\\")
@@ -107,7 +119,7 @@ class MysqlDdl(common.TextDdl):
         return (self.alter_statement(sql, table),)
 
     def change_column(
-        self, table: tables.Table, column: tables.Column
+        self, table: tables.Table, column: tables.Column, *, accept_loss: bool = False
     ) -> tuple[base.Statement, ...]:
         if column.generated is not None or column.primary_key:
             raise errors.BadColumn(

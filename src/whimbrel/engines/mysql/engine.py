@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import sqlalchemy as sa
 
 from whimbrel import clock as clocks
-from whimbrel.engines import base, connect
+from whimbrel.engines import base, connect, sqltext
 from whimbrel.engines.mysql import catalog, ddl, lock
 
 # How long a statement waits for another session's metadata or row locks.
 LOCK_WAIT_SECONDS = 10
 # What the server must never do in silence: clip, round a date to zero, change the engine.
+_LAST_ID = "last insert id"
+# ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION.
+_READ_ONLY = 1792
+# What these hold is not taken back by a rollback.
+_WITHOUT_TRANSACTIONS = """
+SELECT t.table_name FROM information_schema.tables t
+  JOIN information_schema.engines e ON e.engine = t.engine
+ WHERE t.table_schema = DATABASE() AND e.transactions <> 'YES'
+"""
 _STRICT = "STRICT_TRANS_TABLES,STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO"
 
 
@@ -34,13 +45,15 @@ class MysqlEngine(base.Engine):
             drivername="mysql+pymysql",
             query={"charset": "utf8mb4", **url.query},
         )
-        connection = connect.connect(
-            self, driver_url, arguments={"connect_timeout": connect.CONNECT_SECONDS}, remedy=_remedy
-        )
+        arguments: dict[str, object] = {"connect_timeout": connect.CONNECT_SECONDS}
+        if url.password:
+            # As bytes: the driver would write a text in Latin-1.
+            arguments["password"] = str(url.password).encode()
+        connection = connect.connect(self, driver_url, arguments=arguments, remedy=_remedy)
         session = base.Session(
             self,
             connection,
-            url=url.set(drivername=self.name).render_as_string(hide_password=True),
+            url=connect.shown(url, self.name),
             read_only=read_only,
         )
         # The server's modes stay; what would lose data in silence is refused beside them.
@@ -50,10 +63,21 @@ class MysqlEngine(base.Engine):
             f"innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS}, "
             "group_concat_max_len = 1073741824"
         )
+        self._no_silent_timestamps(session)
         if read_only:
             session.execute("SET SESSION TRANSACTION READ ONLY")
         session.commit()
         return session
+
+    def _no_silent_timestamps(self, session: base.Session) -> None:
+        """Keep old servers from giving a first TIMESTAMP an ON UPDATE that nobody asked for."""
+        if session.fetch("SELECT @@explicit_defaults_for_timestamp")[0][0]:
+            return
+        try:
+            session.execute("SET SESSION explicit_defaults_for_timestamp = ON")
+        except sa.exc.DBAPIError:
+            # Before MariaDB 10.6.9 only the server's own configuration can say it.
+            session.rollback()
 
     def answered_by(self, session: base.Session) -> str:
         version = str(session.fetch("SELECT VERSION()")[0][0])
@@ -76,13 +100,61 @@ class MysqlEngine(base.Engine):
         row = session.fetch("SELECT DATABASE(), @@hostname, @@port, @@socket, @@datadir")[0]
         return ("mysql", *row)
 
+    def cause(self, error: BaseException) -> str:
+        original = getattr(error, "orig", None) or error
+        if len(original.args) == 2 and isinstance(original.args[0], int):
+            code, text = original.args
+            return f"({code}) {' '.join(str(text).split())}"
+        return super().cause(error)
+
     def sa_dialect(self) -> sa.Dialect:
         from sqlalchemy.dialects import mysql
 
         return mysql.dialect(paramstyle="named")  # type: ignore[no-untyped-call, no-any-return, unused-ignore]
 
+    def would_write(self, error: BaseException) -> bool:
+        return _code(error) == _READ_ONLY
+
+    def without_transactions(self, session: base.Session) -> frozenset[str]:
+        rows = session.fetch(_WITHOUT_TRANSACTIONS)
+        return frozenset(str(row[0]).casefold() for row in rows)
+
+    def session_facts(
+        self, session: base.Session, sql: str, result: base.Result
+    ) -> dict[str, object]:
+        facts: dict[str, object] = {}
+        if result.last_id:
+            facts[_LAST_ID] = self.last_insert_id(session)
+        for name in _assigned(sql, self.dialect):
+            facts[name] = session.fetch(f"SELECT {name}")[0][0]
+        return facts
+
+    def restore_session_facts(self, session: base.Session, facts: Mapping[str, object]) -> None:
+        for name, value in facts.items():
+            if name == _LAST_ID:
+                session.execute("SELECT LAST_INSERT_ID(%s)", [value])
+            else:
+                session.execute(f"SET {name.replace('%', '%%')} = %s", [value])
+
     def last_insert_id(self, session: base.Session) -> int | None:
         return int(str(session.fetch("SELECT LAST_INSERT_ID()")[0][0])) or None
+
+
+def _code(error: BaseException) -> object:
+    arguments = getattr(getattr(error, "orig", None), "args", ())
+    return arguments[0] if arguments else None
+
+
+def _assigned(sql: str, dialect: str) -> list[str]:
+    """Return the user variables that a statement may give a value."""
+    if "@" not in sql:
+        return []
+    found = sqltext.significant(sql, dialect)
+    words = {token.word for token in found}
+    if not words & {":=", "INTO"} and found[0].word != "SET":
+        return []
+    names = (token.text for token in found if token.sort is sqltext.Sort.VARIABLE)
+    return [name for name in dict.fromkeys(names) if not name.startswith("@@")]
 
 
 def _remedy(cause: str) -> str:

@@ -38,7 +38,7 @@ class NamedLock(base.RunLock):
         """A lost session cannot commit, so holding the session is holding the lock."""
 
     def release(self) -> None:
-        if not self._name or self._session.connection.closed:
+        if not self._name or self._session.gone:
             return
         self._session.rollback()
         holder.erase(self._session)

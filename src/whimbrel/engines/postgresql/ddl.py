@@ -5,12 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from whimbrel import errors, tables
-from whimbrel.engines import base
+from whimbrel.engines import base, sqltext
 from whimbrel.engines import ddl as common
 from whimbrel.engines.postgresql import types
 
 _TEXTUAL = frozenset({"string", "text", "enum"})
 _NUMBERS = frozenset({"integer", "smallint", "bigint", "decimal", "float", "double"})
+# What cannot run in a transaction; CREATE INDEX CONCURRENTLY and its like are known by that word.
+_ALONE = frozenset(
+    {
+        ("CREATE", "DATABASE"),
+        ("CREATE", "SUBSCRIPTION"),
+        ("CREATE", "TABLESPACE"),
+        ("DROP", "DATABASE"),
+        ("DROP", "SUBSCRIPTION"),
+        ("DROP", "TABLESPACE"),
+        ("REINDEX", "DATABASE"),
+        ("REINDEX", "SCHEMA"),
+        ("REINDEX", "SYSTEM"),
+        ("ALTER", "SYSTEM"),
+    }
+)
 _PLAIN_NUMBER = r"'^-?(0|[1-9][0-9]*)(\.[0-9]+)?$'"
 
 
@@ -19,6 +34,13 @@ class PostgresDdl(common.TextDdl):
 
     def type(self, column: tables.Column) -> str:
         return types.render(column)
+
+    def raw(self, sql: str) -> tuple[base.Statement, ...]:
+        words = [token.word for token in sqltext.significant(sql, self.engine.dialect)]
+        alone = words[:1] == ["VACUUM"] or tuple(words[:2]) in _ALONE
+        if "CONCURRENTLY" in words:
+            alone = words[0] != "REFRESH"
+        return (base.Statement(sql=sql, alone=alone),)
 
     def text_literal(self, text: str) -> str:
         # standard_conforming_strings is on since 9.1; a backslash still reads the same in E''.
@@ -75,7 +97,7 @@ class PostgresDdl(common.TextDdl):
         return base.Statement(sql=f"COMMENT ON COLUMN {target} IS {text}")
 
     def change_column(
-        self, table: tables.Table, column: tables.Column
+        self, table: tables.Table, column: tables.Column, *, accept_loss: bool = False
     ) -> tuple[base.Statement, ...]:
         found = table.column(column.name)
         if column.generated is not None or column.auto_increment or column.primary_key:
@@ -182,9 +204,18 @@ class PostgresDdl(common.TextDdl):
     def lossy_values(self, table: tables.Table, column: tables.Column) -> str | None:
         found = table.column(column.name)
         new_type = self.type(column)
-        if new_type.lower() == found.type or column.type in _TEXTUAL:
-            return None  # a text that is too long is refused by the server itself
         name = self.quote(column.name)
+        if column.type in {"string", "enum"} and found.type.startswith(("character v", "text")):
+            # A text that is too long is refused by the server itself, but for blanks at its
+            # end, which it clips without a word.
+            return (
+                f"SELECT {name} FROM {self.quote(table.name)} "
+                f"WHERE char_length({name}) > char_length({name}::{new_type})"
+            )
+        if new_type.lower() == found.type or column.type in _TEXTUAL:
+            return None
+        if column.type == "json" and found.type == "json":
+            return None  # has no equality; the server refuses what is not JSON
         changed = f"{name}::{new_type}"
         if found.type.startswith(("character", "text", "varchar")):
             if column.type in _NUMBERS:

@@ -12,6 +12,8 @@ from whimbrel.engines.postgresql import catalog, ddl, lock
 
 # A DDL statement that waits for its lock makes everyone behind it wait too.
 LOCK_WAIT_SECONDS = 10
+# SQLSTATE read_only_sql_transaction.
+_READ_ONLY = "25006"
 
 
 class PostgresEngine(base.Engine):
@@ -26,6 +28,7 @@ class PostgresEngine(base.Engine):
         transactional_ddl=True,
         session_lock=True,
         concurrent_index=True,
+        failure_ends_transaction=True,
         models=("Postgres",),
     )
 
@@ -46,7 +49,7 @@ class PostgresEngine(base.Engine):
         session = base.Session(
             self,
             connection,
-            url=url.set(drivername=self.name).render_as_string(hide_password=True),
+            url=connect.shown(url, self.name),
             read_only=read_only,
         )
         session.execute(f"SET lock_timeout = '{LOCK_WAIT_SECONDS}s'")
@@ -103,6 +106,9 @@ class PostgresEngine(base.Engine):
 
     def rebuilds(self, statements: Sequence[base.Statement]) -> bool:
         return False
+
+    def would_write(self, error: BaseException) -> bool:
+        return getattr(getattr(error, "orig", None), "sqlstate", None) == _READ_ONLY
 
 
 def _remedy(cause: str) -> str:

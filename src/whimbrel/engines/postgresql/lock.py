@@ -38,7 +38,7 @@ class AdvisoryLock(base.RunLock):
         """A lost session cannot commit, so holding the session is holding the lock."""
 
     def release(self) -> None:
-        if not self._held or self._session.connection.closed:
+        if not self._held or self._session.gone:
             return
         self._held = False
         self._session.rollback()

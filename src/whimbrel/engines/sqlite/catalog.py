@@ -134,13 +134,19 @@ class SqliteCatalog(base.Catalog):
         """Whether a table exists, internal ones included."""
         return self.object(table) is not None
 
+    def shadowed(self, table: str) -> bool:
+        """Whether a temporary table or view has this name, which then means that one."""
+        return bool(
+            self.rows("SELECT 1 FROM sqlite_temp_master WHERE name = ? COLLATE NOCASE", [table])
+        )
+
     def attached(self, table: str, type_: str) -> list[Object]:
         """Return the indexes or triggers of a table, in the order in which they were made."""
         return [o for o in self.objects() if o.type == type_ and tokens.same(o.table, table)]
 
     def columns(self, table: str) -> list[base.Row]:
         """Return PRAGMA table_xinfo, without the hidden columns of virtual tables."""
-        rows = self.rows(f"PRAGMA table_xinfo({tokens.quote(table)})")
+        rows = self.rows(f"PRAGMA main.table_xinfo({tokens.quote(table)})")
         return [row for row in rows if row[_HIDDEN] != _OF_VIRTUAL_TABLE]
 
     def children(self, table: str) -> list[tuple[str, shapes.ForeignKey]]:
@@ -193,13 +199,13 @@ class SqliteCatalog(base.Catalog):
 
     def _indexes(self, table: str) -> Iterable[shapes.Index]:
         listed = {
-            str(row[1]): row for row in self.rows(f"PRAGMA index_list({tokens.quote(table)})")
+            str(row[1]): row for row in self.rows(f"PRAGMA main.index_list({tokens.quote(table)})")
         }
         for o in self.attached(table, "index"):
             read = text.parse_index(o.sql or "")
             keys = [
                 row
-                for row in self.rows(f"PRAGMA index_xinfo({tokens.quote(o.name)})")
+                for row in self.rows(f"PRAGMA main.index_xinfo({tokens.quote(o.name)})")
                 if row[_IS_KEY]
             ]
             yield shapes.Index(

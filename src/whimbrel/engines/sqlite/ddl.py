@@ -20,7 +20,7 @@ from whimbrel import errors
 from whimbrel import tables as shapes
 from whimbrel.engines import base
 from whimbrel.engines import ddl as common
-from whimbrel.engines.sqlite import catalog, rebuild, replica, text, tokens, types
+from whimbrel.engines.sqlite import catalog, raw, rebuild, replica, text, tokens, types
 
 # Earlier versions have no DROP COLUMN, or one that could damage the file.
 DROP_COLUMN_SINCE: Final = (3, 35, 5)
@@ -130,6 +130,11 @@ class SqliteDdl(common.TextDdl):
         found = self.source.object(table)
         return found is not None and not found.is_virtual and self._read(table).strict
 
+    # --- SQL of the user's own --------------------------------------------------------------
+
+    def raw(self, sql: str) -> tuple[base.Statement, ...]:
+        return raw.statements(sql, self.source)
+
     # --- trying -----------------------------------------------------------------------------
 
     def _try(self, table: str, statements: Sequence[base.Statement]) -> _Trial:
@@ -153,6 +158,13 @@ class SqliteDdl(common.TextDdl):
         self, table: str, statements: tuple[base.Statement, ...], trial: _Trial | None = None
     ) -> tuple[base.Statement, ...]:
         """Return the statements, or refuse what the copy showed to be wrong."""
+        if self.source.shadowed(table):
+            raise errors.RefusedError(
+                f"a temporary table {table} hides the table of this name",
+                left="nothing was changed",
+                remedy="SQLite would change the temporary one: give that another name, "
+                "or drop it before",
+            )
         trial = trial or self._try(table, statements)
         if trial.error:
             raise errors.RefusedError(

@@ -22,6 +22,14 @@ from whimbrel.engines import base
 from whimbrel.engines.sqlite import catalog, ddl, files, functions, lock, rebuild, replica, tokens
 
 _FIRST_ROWS: Final = 5
+_SETTINGS: Final = (
+    "legacy_alter_table",
+    "ignore_check_constraints",
+    "recursive_triggers",
+    "reverse_unordered_selects",
+    "query_only",
+    "writable_schema",
+)
 # A row that refers to nothing: child table, its rowid, parent table.
 _Violation = tuple[str, object, str]
 
@@ -46,6 +54,15 @@ class SqliteSession(base.Session):
     def driver(self) -> sqlite3.Connection:
         """The driver's connection, for what must not open a transaction."""
         return cast("sqlite3.Connection", self.connection.connection.driver_connection)
+
+    def execute(self, sql: str, params: base.Params = None) -> base.Result:
+        try:
+            return super().execute(sql, params)
+        except sa.exc.OperationalError as error:
+            if str(error.orig) != "interrupted":
+                raise
+            # A signal's handler has raised in the middle of it, which the driver does not pass on.
+            raise KeyboardInterrupt from None
 
     def begin(self) -> None:
         try:
@@ -194,8 +211,10 @@ class SqliteEngine(base.Engine):
     def end_migration(self, session: base.Session) -> None:
         driver = _driver(session)
         _sqlite(session).violations = None
-        driver.execute("PRAGMA legacy_alter_table = OFF")
         driver.execute("PRAGMA foreign_keys = ON")
+        # A migration's own settings end with it: the next one begins as if run alone.
+        for setting in _SETTINGS:
+            driver.execute(f"PRAGMA {setting} = OFF")
 
     def last_insert_id(self, session: base.Session) -> int | None:
         row = _driver(session).execute("SELECT last_insert_rowid()").fetchone()

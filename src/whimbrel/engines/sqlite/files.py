@@ -20,6 +20,8 @@ BUSY_SECONDS: Final = 5.0
 # Generated columns, table_xinfo, legacy_alter_table, RETURNING.
 OLDEST: Final = (3, 35, 0)
 _EXAMPLES: Final = ("sqlite:///app.db", "sqlite:////var/lib/app/app.db", "sqlite://")
+# So many instructions of SQLite's machine are some milliseconds.
+_INSTRUCTIONS: Final = 200_000
 _SIDE_FILES: Final = ("-wal", "-shm")
 
 
@@ -70,6 +72,7 @@ def open_checked(path: Path | None, *, read_only: bool, database: str) -> sqlite
             _check_writing(path)
         connection = connect(path, mode="ro" if read_only else "rwc")
         functions.register(connection)
+        connection.set_progress_handler(_come_up, _INSTRUCTIONS)
         connection.execute("PRAGMA legacy_alter_table = OFF")
         connection.execute("PRAGMA foreign_keys = ON")
         # The first look into the file: whether it is a database at all.
@@ -81,9 +84,17 @@ def open_checked(path: Path | None, *, read_only: bool, database: str) -> sqlite
             connection.close()
         cause = str(error)
         raise errors.DatabaseUnavailable(
-            database=database, cause=cause, remedy=_remedy(cause, path)
+            database=database, cause=cause, remedy=remedy(cause, path)
         ) from None
     return connection
+
+
+def _come_up() -> int:
+    """Come back to Python in the middle of a long statement, so that Ctrl-C ends it there.
+
+    Python runs the handlers of signals before this returns; what they raise stops the statement.
+    """
+    return 0
 
 
 def _recover(path: Path) -> None:
@@ -93,7 +104,7 @@ def _recover(path: Path) -> None:
         looking.execute("SELECT count(*) FROM sqlite_master").close()
         return
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorname != "SQLITE_READONLY_ROLLBACK":
+        if "readonly" not in str(error):
             raise
     finally:
         looking.close()
@@ -131,7 +142,7 @@ def _check_writing(path: Path) -> None:
         )
 
 
-def _remedy(cause: str, path: Path | None) -> str:
+def remedy(cause: str, path: Path | None) -> str:
     if "readonly" in cause or "read-only" in cause:
         return f"make both writable:  chmod u+w '{path}' '{path.parent if path else ''}'"
     if "not a database" in cause:
@@ -139,7 +150,9 @@ def _remedy(cause: str, path: Path | None) -> str:
     if "malformed" in cause:
         return "the file is damaged: restore it from a backup, or try SQLite's own  .recover"
     if "locked" in cause:
-        return "another program is writing: wait until it ends, then run the command again"
+        return "another program is using it: wait until it ends, then run the command again"
+    if "full" in cause:
+        return "make room on the disk, then run the command again"
     return f"see who may open it:  ls -l '{path}'"
 
 

@@ -28,6 +28,8 @@ LEASE_SECONDS: Final = 30.0
 HEARTBEAT_SECONDS: Final = 5.0
 # A holder needs the write lock for a moment at every sign of life.
 _WAIT_SECONDS: Final = 2.0
+# A sign of life does not wait for readers: while it waited, new ones would wait for it.
+_BEAT_SECONDS: Final = 0.2
 
 TABLE: Final = f"{base.OUR_PREFIX}lock"
 _CREATE: Final = f"""
@@ -197,20 +199,21 @@ class Lease(base.RunLock):
             )
         seconds = max((self._clock.now() - held.heartbeat_at).total_seconds(), 0.0)
         sign = f"its last sign of life was {words.duration(seconds)} ago"
+        freed = f"when its process ends, or after {LEASE_SECONDS:.0f} s without a sign of life"
         if writing:
             sign += ", and a transaction is open, in which it can give none"
+            freed = "when that ends, or its process"
         return errors.LockHeld(
             str(held.holder),
             database=self._session.url,
-            note=f"{sign};\nthe lock is freed when its process ends, "
-            f"or after {LEASE_SECONDS:.0f} s without a sign of life",
+            note=f"{sign};\nthe lock is freed {freed}",
         )
 
     def _unavailable(self, error: sqlite3.Error) -> errors.DatabaseUnavailable:
         return errors.DatabaseUnavailable(
             database=self._session.url,
             cause=str(error),
-            remedy="see who may write the file:  whimbrel explain database-unavailable",
+            remedy=files.remedy(str(error), self._file),
         )
 
     # --- keeping it -------------------------------------------------------------------------
@@ -223,7 +226,7 @@ class Lease(base.RunLock):
         while not self._stop.wait(self._every):
             try:
                 if connection is None:
-                    connection = files.connect(self._file, mode="rw", timeout=self._every / 2)
+                    connection = files.connect(self._file, mode="rw", timeout=_BEAT_SECONDS)
                 beat = connection.execute(_BEAT, (clocks.stamp(self._clock.now()), token))
                 if beat.rowcount != 1:
                     break  # `check` will say so where it matters

@@ -11,9 +11,10 @@ import re
 import sqlite3
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Any, Final, cast
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite as dialects
 
 from whimbrel import tables as shapes
 from whimbrel.engines import base
@@ -37,6 +38,8 @@ class Replica:
             ":memory:", isolation_level=None, cached_statements=0, check_same_thread=False
         )
         functions.register(self.connection)
+        # What SQLAlchemy gives to every connection: REGEXP, floor.
+        dialects.dialect(dbapi=sqlite3).on_connect()(cast("Any", self.connection))
         self.catalog = catalog.SqliteCatalog(self.connection)
         # Objects that cannot be made here, with SQLite's reason.
         self.unknown: dict[str, str] = {}
@@ -125,11 +128,14 @@ class Replica:
             self._compile_all()
         finally:
             self.connection.set_authorizer(None)
+        texts = [o for o in self.catalog.objects() if o.type in ("view", "trigger")]
+        if not any(_says(o, column) for o in texts):
+            # Only SELECT * reads it. That goes on without it, or the trial shows that it breaks.
+            return []
         return [
             f"{o.type} {o.name}"
-            for o in self.catalog.objects()
-            if o.type in ("view", "trigger")
-            and (tokens.fold(o.name) in users or _names(o, table, column))
+            for o in texts
+            if tokens.fold(o.name) in users or _names(o, table, column)
         ]
 
     def _probes(self) -> Iterator[tuple[str, str, str]]:
@@ -151,11 +157,20 @@ class Replica:
             yield o.name, "UPDATE", f"UPDATE {name} SET {settings}"
 
     def _compile_all(self) -> Health:
-        return {(name, verb): self._compile(sql) for name, verb, sql in self._probes()}
+        found = {(name, verb): self._compile(sql) for name, verb, sql in self._probes()}
+        for o in self.catalog.objects():
+            if o.is_virtual:
+                # Its module asks the tables that it stands on only when rows are fetched.
+                asked = self._send(f"SELECT * FROM {tokens.quote(o.name)}")
+                found[o.name, "SELECT"] = found.get((o.name, "SELECT")) or asked
+        return found
 
     def _compile(self, sql: str) -> str:
+        return self._send(f"EXPLAIN {sql}")
+
+    def _send(self, sql: str) -> str:
         try:
-            self.connection.execute(f"EXPLAIN {sql}").close()
+            self.connection.execute(sql).close()
         except sqlite3.Error as error:
             return str(error)
         return ""
@@ -180,6 +195,15 @@ def _names(o: catalog.Object, table: str, column: str) -> bool:
     if o.type != "trigger" or not tokens.same(o.table, table):
         return False
     return tokens.fold(column) in text.update_columns(o.sql or "")
+
+
+def _says(o: catalog.Object, column: str) -> bool:
+    """Whether a text may mean a column: by its name, or by NATURAL JOIN, which names nothing."""
+    found = [token for token in tokens.read(o.sql or "") if token.means]
+    return any(
+        token.word == "NATURAL" or (token.text and tokens.same(tokens.unquoted(token.text), column))
+        for token in found
+    )
 
 
 class PlannedCatalog(catalog.SqliteCatalog, base.Planned):

@@ -62,6 +62,10 @@ class Operation(abc.ABC):
         """Return whether the catalog shows this done; None if that cannot be told."""
         return None
 
+    def leftovers(self, ddl: base.Ddl) -> tuple[base.Statement, ...]:
+        """Return what clears away what a failed attempt left in the catalog."""
+        return ()
+
     def forward(self, planned: base.Planned, ddl: base.Ddl) -> None:
         """Tell a planned catalog what this makes of its tables."""
 

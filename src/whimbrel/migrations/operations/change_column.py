@@ -25,7 +25,7 @@ class ChangeColumn(base.Operation):
     def statements(self, ddl: engines.Ddl) -> tuple[engines.Statement, ...]:
         found = ddl.catalog.table(self.table)
         found.column(self.column.name)
-        return ddl.change_column(found, self.column)
+        return ddl.change_column(found, self.column, accept_loss=self.accept_loss)
 
     def precheck(self, session: engines.Session, ddl: engines.Ddl) -> None:
         found = ddl.catalog.table(self.table)

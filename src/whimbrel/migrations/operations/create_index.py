@@ -36,6 +36,16 @@ class CreateIndex(base.Operation):
             u.name == self.index.name for u in table.uniques
         )
 
+    def leftovers(self, ddl: engines.Ddl) -> tuple[engines.Statement, ...]:
+        found = ddl.catalog.find(self.table)
+        broken = [i for i in found.indexes if i.name == self.index.name] if found else []
+        return tuple(
+            statement
+            for index in broken
+            if found is not None and not index.valid
+            for statement in ddl.remove_index(found, index, concurrently=True)
+        )
+
     def forward(self, planned: engines.Planned, ddl: engines.Ddl) -> None:
         found = planned.table(self.table)
         planned.put(self.table, found.replace(indexes=(*found.indexes, self.index)))

@@ -52,7 +52,7 @@ class Execute(base.Operation):
         return f"Execute({sqltext.normalise(self.sql)}, {base.canonical(self.params)})"
 
     def statements(self, ddl: engines.Ddl) -> tuple[engines.Statement, ...]:
-        return (engines.Statement(sql=self.sent),)
+        return ddl.raw(self.sent)
 
     def before(self, catalog: engines.Catalog) -> dict[str, object]:
         return {"signature": catalog.signature()} if self.kind is base.Kind.DDL else {}
@@ -61,7 +61,24 @@ class Execute(base.Operation):
         if "signature" not in before:
             return None
         # Unchanged: it did not happen, or it changes no schema (TRUNCATE) and can be sent again.
-        return catalog.signature() != before["signature"]
+        if catalog.signature() == before["signature"]:
+            return None if self._may_swap() else False
+        return None if self._may_be_partial() else True
+
+    def partly(self, catalog: engines.Catalog, before: base.Facts) -> bool:
+        """Whether a statement that the server refused may have changed the schema in part."""
+        return self._may_be_partial() and catalog.signature() != before.get("signature")
+
+    def _may_swap(self) -> bool:
+        """Whether it may exchange what looks alike, so that twice is as good as never."""
+        words = [token.word for token in sqltext.significant(self.sent, None)]
+        swaps = words[:1] == ["RENAME"] and words.count("TO") > 2
+        return swaps or "EXCHANGE" in words
+
+    def _may_be_partial(self) -> bool:
+        """Whether it may have changed the schema and yet not be done."""
+        words = [token.word for token in sqltext.significant(self.sent, None)]
+        return "CONCURRENTLY" in words or (words[:1] == ["DROP"] and "," in words)
 
     def forward(self, planned: engines.Planned, ddl: engines.Ddl) -> None:
         planned.apply(self.statements(ddl))

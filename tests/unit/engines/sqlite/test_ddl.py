@@ -560,6 +560,14 @@ def test_a_check_that_rows_break_is_refused_by_the_engine(path: Path) -> None:
     assert 'CONSTRAINT "c"' not in driving.texts(path)["table parent"]
 
 
+def test_a_check_may_use_what_every_session_of_ours_knows(path: Path) -> None:
+    check = tables.Check(name="c", sql="name REGEXP '^x' AND whimbrel_upper(name) = 'X'")
+
+    driving.drive(path, on("parent", "add_check", check))
+
+    assert check in described(path, "parent").checks
+
+
 def test_a_check_that_does_not_end_is_refused_while_planning(path: Path) -> None:
     with pytest.raises(errors.RefusedError, match="would not be a table"):
         sent(path, on("parent", "add_check", tables.Check(name="c", sql="low > 1 -- why")))

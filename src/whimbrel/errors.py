@@ -25,6 +25,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from whimbrel import words
+
 _LABELS = ("where", "database", "object", "left", "cause", "to do")
 _INDENT = 10
 
@@ -337,7 +339,8 @@ class ColumnInUse(RefusedError):
             f"cannot remove {table}.{column}: other columns depend on the same objects",
             object=f"used by: {names(used_by)}",
             remedy="remove these first, in the same migration:  self.remove_index(…), "
-            "self.remove_constraint(…)",
+            "self.remove_constraint(…),\n"
+            'self.execute("DROP VIEW …"); and make again what should stay',
         )
 
 
@@ -395,7 +398,8 @@ class ValuesDoNotFit(RefusedError):
         self, table: str, column: str, *, wanted: str, values: int, examples: Sequence[str]
     ) -> None:
         super().__init__(
-            f"{values:,} values of {table}.{column} cannot be stored unchanged as {wanted}",
+            f"{words.count(values, 'value')} of {table}.{column} cannot be stored unchanged "
+            f"as {wanted}",
             object="first: " + "   ".join(examples),
             remedy="change these values before, in the same migration, or choose a wider type;\n"
             "if the loss is meant:  change_column(…, accept_loss=True)",

@@ -77,7 +77,7 @@ def test_a_change_of_type_that_would_round_is_refused(
     with pytest.raises(errors.WhimbrelError, match="cannot be stored unchanged") as refused:
         opened.up()
 
-    assert "1 values of item.price" in str(refused.value)
+    assert "1 value of item.price" in str(refused.value)
     assert rows == raw(database).execute("SELECT id, price FROM item ORDER BY id")
 
 

@@ -134,22 +134,18 @@ def test_the_second_signal_ends_at_once(slow, database):
 
 
 @engines.only("sqlite")
-def test_the_second_signal_reaches_a_driver_that_does_not_come_back(project, database):
+def test_the_first_signal_ends_a_long_statement_in_order(project, database, raw):
     project.migration(NAME, BUSY)
-    sent = []
-
-    def seen(text):
-        for mark in ("INSERT INTO a", "stopping …"):
-            if mark in text and mark not in sent:
-                sent.append(mark)
-                return signal.SIGINT
-        return None
-
     started = time.monotonic()
-    shown = on_terminal("up", "-d", database.url, cwd=project.path, seen=seen)
+    shown = on_terminal(
+        "up", "-d", database.url, cwd=project.path, seen=once("INSERT INTO a", signal.SIGINT)
+    )
 
     assert 130 == shown.code
     assert time.monotonic() - started < 15
+    assert "stopped before the end" in shown.text
+    assert f"nothing of {NAME} stays" in shown.text
+    assert [("failed",)] == raw(database).execute("SELECT status FROM whimbrel_runs")
 
 
 def test_a_migration_cannot_swallow_the_wish_to_stop(slow):

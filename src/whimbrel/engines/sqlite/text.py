@@ -9,6 +9,7 @@ Deciding what to edit is the work of `ddl`.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import re
 from collections.abc import Iterator, Sequence
@@ -256,6 +257,8 @@ def split(sql: str) -> list[str]:
     return [*parts, sql[start:]]
 
 
+# A schema of a thousand tables is read again for every verb.
+@functools.lru_cache(maxsize=4096)
 def parse(sql: str) -> TableText:
     """Read the text of a table; raise NotUnderstoodError."""
     reader = _Reader(sql)

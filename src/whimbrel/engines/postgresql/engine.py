@@ -12,6 +12,13 @@ from whimbrel.engines.postgresql import catalog, ddl, lock
 
 # A DDL statement that waits for its lock makes everyone behind it wait too.
 LOCK_WAIT_SECONDS = 10
+# SET CONSTRAINTS means every constraint of a name, so all of them have to be deferrable.
+_DEFERRED = """
+SELECT format('%I.%I', n.nspname, c.conname)
+  FROM pg_constraint c JOIN pg_namespace n ON n.oid = c.connamespace
+ GROUP BY n.nspname, c.conname
+HAVING bool_or(c.condeferred) AND bool_and(c.condeferrable)
+"""
 # SQLSTATE read_only_sql_transaction.
 _READ_ONLY = "25006"
 
@@ -84,6 +91,10 @@ class PostgresEngine(base.Engine):
     def before_ddl(self, session: base.Session) -> None:
         # Deferred constraints leave "pending trigger events" that ALTER TABLE refuses.
         session.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        # Checked by now; what comes after the DDL is deferred again, as the tables say.
+        names = [str(row[0]) for row in session.fetch(_DEFERRED)]
+        if names:
+            session.execute(f"SET CONSTRAINTS {', '.join(names)} DEFERRED")
 
     def after_models(self, session: base.Session, explicit: Mapping[str, str]) -> None:
         for table, column in sorted(explicit.items()):

@@ -187,3 +187,32 @@ def test_a_password_is_more_than_latin_1(database: databases.Database, raw: Open
     session.close()
     raw(database).execute(f"DROP USER {user}@'127.0.0.1'")
     assert [(1,)] == answered
+
+
+@engines.only("postgresql")
+@pytest.mark.parametrize("by_steps", [False, True], ids=["whole", "by_steps"])
+def test_a_migration_may_set_the_search_path_and_the_journal_stays_where_it_is(
+    by_steps: bool,
+    project: conftest.ProjectFolder,
+    database: databases.Database,
+    raw: Callable[[databases.Database], databases.Raw],
+) -> None:
+    raw(database).execute("CREATE SCHEMA other")
+    head = "    transactional = False\n\n" if by_steps else ""
+    project.migration(
+        "20260101_000000_elsewhere",
+        "from whimbrel import Migration\n\n\nclass Elsewhere(Migration):\n"
+        f"{head}"
+        "    def up(self):\n"
+        '        self.execute("SET search_path TO other")\n'
+        '        self.create_table("thing", [self.column("id", "integer", primary_key=True)])\n',
+    )
+    opened = projects.open_project(folder=project.path, database=database.url)
+
+    opened.up()
+
+    assert ["applied"] == [state.state for state in opened.status()]
+    found = raw(database).execute(
+        "SELECT schemaname, tablename FROM pg_tables WHERE tablename IN ('thing', 'whimbrel_runs')"
+    )
+    assert {("other", "thing"), ("public", "whimbrel_runs")} == set(found)

@@ -36,6 +36,7 @@ def test_a_migration_killed_at_random_moments_ends_the_same(
     project.migration("20260102_000000_ten_steps", every_step.TEN_STEPS)
     opened = projects.open_project(folder=project.path, database=database.url)
     opened.up(count=1)
+    child.run(project.path, new_database(database.engine_id).url)  # loads what is loaded once
     began = time.monotonic()
     child.run(project.path, database.url)
     seconds = time.monotonic() - began
@@ -43,17 +44,15 @@ def test_a_migration_killed_at_random_moments_ends_the_same(
     chance = random.Random(database.engine_id)
     killed = 0
 
-    for _ in range(KILLS):
+    while killed < KILLS:
         again = new_database(database.engine_id)
         opened = projects.open_project(folder=project.path, database=again.url)
         opened.up(count=1)
         while opened.status()[-1].state != "applied":
             process = child.start(project.path, again.url)
-            process.join(chance.uniform(0, seconds * 1.2))
+            process.join(chance.uniform(0, seconds))
             killed += process.is_alive()
             process.kill()
             process.join()
 
         assert expected == every_step.state(again, raw(again))
-
-    assert killed >= KILLS // 2

@@ -60,6 +60,10 @@ class PostgresEngine(base.Engine):
             read_only=read_only,
         )
         session.execute(f"SET lock_timeout = '{LOCK_WAIT_SECONDS}s'")
+        here = session.fetch("SELECT current_schema()")[0][0]
+        if here is not None:
+            # A migration may SET search_path; our own tables stay where they were found.
+            connection.execution_options(schema_translate_map={None: str(here)})
         if read_only:
             session.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
         session.commit()

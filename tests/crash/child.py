@@ -9,10 +9,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from whimbrel import events
+from whimbrel import errors, events
 from whimbrel.engines import registry
 from whimbrel.migrations import project as projects
 
@@ -21,6 +23,7 @@ _CONTEXT.set_forkserver_preload(
     ["tests.crash.child", *(f"whimbrel.engines.{name}.engine" for name in registry.names())]
 )
 _SECONDS = 60
+_TRIES = 600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +45,25 @@ def _work(
             os.kill(os.getpid(), signal.SIGKILL)
 
     opened = projects.open_project(folder=folder, database=url, tell=tell)
-    opened.up(count=migrations) if direction == "up" else opened.down()
+    if direction == "up":
+        when_free(lambda: opened.up(count=migrations))
+    else:
+        when_free(opened.down)
+
+
+def when_free(action: Callable[[], object]) -> None:
+    """Call what needs the lock; a server holds it until it has noticed that a client is dead.
+
+    That is as long as it takes to finish the statement of the killed client.
+    """
+    for _ in range(_TRIES):
+        try:
+            action()
+        except errors.LockHeld:
+            time.sleep(0.05)
+        else:
+            return
+    action()
 
 
 def run(folder: Path, url: str, *, migrations: int | None = None) -> None:

@@ -9,11 +9,10 @@ from __future__ import annotations
 import abc
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import sqlalchemy as sa
 import sqlalchemy.dialects.mysql
@@ -48,9 +47,7 @@ class Capabilities:
     """What an engine can do. Ask these, never its name."""
 
     transactional_ddl: bool
-    session_lock: bool
     concurrent_index: bool = False
-    enforces_foreign_keys_while_rebuilding: bool = True
     failure_ends_transaction: bool = False
     models: tuple[str, ...] = ()
 
@@ -373,12 +370,6 @@ class RunLock(abc.ABC):
         """Give the lock back."""
 
 
-class Connect(Protocol):
-    """Open the driver's connection (used by tests to stand in between)."""
-
-    def __call__(self, url: sa.URL, *, read_only: bool) -> sa.Engine: ...
-
-
 class Engine(abc.ABC):
     """One engine: its facts, and the factories of everything that is written differently."""
 
@@ -482,6 +473,3 @@ class Engine(abc.ABC):
             element.compile(dialect=self.sa_dialect(), compile_kwargs={"literal_binds": True})
         )
         return text.strip()
-
-
-Opener = Callable[[str], Session]

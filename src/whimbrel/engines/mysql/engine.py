@@ -35,7 +35,6 @@ class MysqlEngine(base.Engine):
     url_example = "mysql://user:password@host/database"
     can = base.Capabilities(
         transactional_ddl=False,
-        session_lock=True,
         models=("MySQL", "MariaDB"),
     )
 

@@ -33,7 +33,6 @@ class PostgresEngine(base.Engine):
     url_example = "postgresql://user:password@host/database"
     can = base.Capabilities(
         transactional_ddl=True,
-        session_lock=True,
         concurrent_index=True,
         failure_ends_transaction=True,
         models=("Postgres",),

@@ -116,8 +116,6 @@ class SqliteEngine(base.Engine):
     url_example = "sqlite:///app.db"
     can = base.Capabilities(
         transactional_ddl=True,
-        session_lock=False,
-        enforces_foreign_keys_while_rebuilding=False,
         models=("SQLite",),
     )
 

@@ -238,21 +238,27 @@ def _start_or_say_why(engine_id: str, stack: contextlib.ExitStack) -> dict[str, 
 
 
 @contextlib.contextmanager
-def running(engine_id: str, *, durable: bool = False) -> Iterator[Server]:
-    """Run a server of its own inside the block.
+def running(
+    engine_id: str, *, durable: bool = False, settings: Sequence[str] = ()
+) -> Iterator[Server]:
+    """Run a server of its own inside the block, with settings as its command line takes them.
 
     It writes nothing to the disk that it need not, unless `durable`: then it keeps its promises
     when it is killed.
     """
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(workspace(memory=not durable))
-        server, process = STARTERS[engine_id](engine_id, folder, durable, stack)
+        server, process = STARTERS[engine_id](engine_id, folder, durable, settings, stack)
         stack.callback(_stop, process)
         yield server
 
 
 def start_postgresql(
-    engine_id: str, folder: Path, durable: bool, stack: contextlib.ExitStack
+    engine_id: str,
+    folder: Path,
+    durable: bool,
+    more: Sequence[str],
+    stack: contextlib.ExitStack,
 ) -> tuple[Server, subprocess.Popen[bytes]]:
     """Make a data folder and start a PostgreSQL server in it."""
     major = _MAJOR[engine_id]
@@ -272,6 +278,7 @@ def start_postgresql(
     settings = ["max_connections=200", "shared_buffers=64MB", "autovacuum=off", "timezone=UTC"]
     if not durable:
         settings += ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
+    settings += more
 
     def launch(port: int) -> tuple[list[object], str]:
         command = [programs / "postgres", "-D", data, "-k", folder, "-h", "127.0.0.1", "-p", port]
@@ -295,7 +302,11 @@ def start_postgresql(
 
 
 def start_mariadb(
-    engine_id: str, folder: Path, durable: bool, stack: contextlib.ExitStack
+    engine_id: str,
+    folder: Path,
+    durable: bool,
+    more: Sequence[str],
+    stack: contextlib.ExitStack,
 ) -> tuple[Server, subprocess.Popen[bytes]]:
     """Make a data folder and start a MariaDB server in it."""
     data, door = folder / "data", folder / "mariadb.sock"
@@ -318,6 +329,7 @@ def start_mariadb(
     if not durable:
         settings += ["--innodb-flush-log-at-trx-commit=0", "--innodb-flush-method=nosync"]
         settings += ["--innodb-doublewrite=0"]
+    settings += more
 
     def launch(port: int) -> tuple[list[object], str]:
         command: list[object] = [program, "--no-defaults", f"--datadir={data}", f"--socket={door}"]
@@ -352,7 +364,8 @@ def start_mariadb(
 
 
 Starter = Callable[
-    [str, Path, bool, contextlib.ExitStack], tuple[Server, "subprocess.Popen[bytes]"]
+    [str, Path, bool, Sequence[str], contextlib.ExitStack],
+    tuple[Server, "subprocess.Popen[bytes]"],
 ]
 STARTERS: Final[dict[str, Starter]] = {
     "postgresql": start_postgresql,

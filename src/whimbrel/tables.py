@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, Literal
 
@@ -70,7 +70,8 @@ class Column:
 
     `null=None` means "not said": nullable in a new table, unchanged in change_column; the same
     holds for `default=UNSET`. `values` are those of an enum. `generated` is an SQL expression
-    that the server computes; `stored` keeps its value on disk.
+    that the server computes; `stored` keeps its value on disk. With `like` the column is made
+    as a catalog describes another one, and only name and `null` are its own (see `like`).
     """
 
     name: str
@@ -88,6 +89,7 @@ class Column:
     collation: str | None = None
     generated: str | None = None
     stored: bool = True
+    like: FoundColumn | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         check_column(self)
@@ -206,6 +208,19 @@ class NewTable:
     comment: str | None = None
 
 
+def like(found: FoundColumn, *, name: str | None = None, null: bool | None = None) -> Column:
+    """Return a new column of exactly the type, collation and default of one that was found."""
+    name, null = name or found.name, found.null if null is None else null
+    return Column(
+        name=name,
+        type="text",  # not read: what counts is in the engine's own words
+        null=null,
+        default=UNSET if found.default is None else Sql(found.default),
+        comment=found.comment,
+        like=dataclasses.replace(found, null=null),
+    )
+
+
 def check_column(column: Column) -> None:
     """Raise UnknownType or BadColumn when the parts of `column` do not fit together."""
     if column.type not in TYPES:
@@ -271,11 +286,11 @@ _PARTS: Final[dict[str, type[Part]]] = {
 def part_to_json(part: Part) -> dict[str, object]:
     """Return a part of a table as plain values, for the journal."""
     values: dict[str, object] = {"kind": type(part).__name__}
-    for field in dataclasses.fields(part):
-        value = getattr(part, field.name)
+    for one in dataclasses.fields(part):
+        value = getattr(part, one.name)
         if isinstance(value, tuple):
             value = [{"sql": v.text} if isinstance(v, Sql) else v for v in value]
-        values[field.name] = value
+        values[one.name] = value
     return values
 
 

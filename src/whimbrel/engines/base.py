@@ -10,8 +10,9 @@ import abc
 import dataclasses
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -20,6 +21,7 @@ import sqlalchemy.dialects.mysql
 from whimbrel import clock as clocks
 from whimbrel import errors
 from whimbrel import tables as shapes
+from whimbrel.engines import phrases as phrases_
 
 Row = tuple[object, ...]
 Params = Sequence[object] | Mapping[str, object] | None
@@ -50,6 +52,17 @@ class Capabilities:
     concurrent_index: bool = False
     failure_ends_transaction: bool = False
     models: tuple[str, ...] = ()
+    # (a, b) > (1, 2) is answered from an index; where it is not, it is written out.
+    row_values: bool = True
+    # Several sessions can write at once.
+    parallel_writers: bool = True
+    # UPDATE … SET a = b, b = a reads the row as it was; elsewhere it goes from left to right.
+    simultaneous_assignment: bool = True
+    # What tells the rows of a table without a key apart, if anything does.
+    row_address: str | None = None
+    # Types (first words, lower case) whose order or equality is not that of their comparison
+    # with a value that was read: nothing to walk a table by.
+    no_keys: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +88,87 @@ class Result:
     rows: list[Row] | None
     changed: int
     last_id: int | None = None
+
+
+class Fault(Enum):
+    """What a failed statement ran into; what to do about it follows from that."""
+
+    DATA = "data"  # a value or a constraint; other rows may be fine
+    TIMEOUT = "timeout"  # it took longer than it was given
+    LOCKED = "locked"  # a deadlock, a lock wait, a busy file: the same may work a moment later
+    GONE = "gone"  # the session has ended
+    OTHER = "other"  # wrong SQL, a missing right, a full disk: the same will fail again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a server says of one sign of its health; `value` is None if it cannot be read.
+
+    `detail` says what the value is about (which replica, which lock), or why there is none.
+    """
+
+    name: str
+    value: float | None
+    unit: str = ""
+    detail: str = ""
+
+
+class Health(abc.ABC):
+    """How a server is, as far as it tells: what batches have to wait for."""
+
+    @abc.abstractmethod
+    def read(self) -> list[Reading]:
+        """Return what can be read now; an unreadable sign is a reading without a value."""
+
+    @abc.abstractmethod
+    def lag(self) -> Reading:
+        """Return how far this server, a replica, is behind, in seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breath:
+    """What a database needs between two batches, for others who work on it.
+
+    It is left alone for `pause` seconds; the next batch should take `at_most` so many seconds,
+    None is as many as the settings say.
+    """
+
+    pause: float = 0.0
+    at_most: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """Rows in the order of the query; `more` if it was cut because of their size in bytes."""
+
+    columns: tuple[str, ...]
+    rows: list[Row]
+    more: bool
+
+
+class Bulk(abc.ABC):
+    """Reads and writes many rows at once, by the engine's fastest way that loses nothing."""
+
+    @abc.abstractmethod
+    def read(self, sql: str, params: Sequence[object], *, max_bytes: int) -> Fetched:
+        """Return rows until they are about `max_bytes` large; at least one, if there is one."""
+
+    @abc.abstractmethod
+    def insert(self, table: shapes.Table, columns: Sequence[str], rows: Sequence[Row]) -> int:
+        """Insert rows, all or (with the driver's error) none; return how many."""
+
+    @abc.abstractmethod
+    def update(
+        self,
+        table: shapes.Table,
+        key: Sequence[str],
+        columns: Sequence[str],
+        rows: Sequence[Row],
+    ) -> int:
+        """Set `columns` of the rows with these keys; return how many rows were found.
+
+        Each row holds the values of the key, then those of the columns.
+        """
 
 
 class Session:
@@ -129,6 +223,17 @@ class Session:
         """Take back what is open."""
         if self.connection.in_transaction():
             self.connection.rollback()
+
+    @contextmanager
+    def looking(self) -> Iterator[None]:
+        """Only read inside the block, and take no lock for it; no transaction may be open."""
+        if self.connection.in_transaction():
+            raise errors.RefusedError("a transaction is open where none may be")
+        try:
+            yield
+        finally:
+            if not self.gone:
+                self.rollback()
 
     @contextmanager
     def outside_transaction(self) -> Iterator[None]:
@@ -369,6 +474,10 @@ class RunLock(abc.ABC):
     def release(self) -> None:
         """Give the lock back."""
 
+    @abc.abstractmethod
+    def held_by(self) -> str | None:
+        """Return in words who holds the lock, None if nobody does; only look, take nothing."""
+
 
 class Engine(abc.ABC):
     """One engine: its facts, and the factories of everything that is written differently."""
@@ -407,6 +516,26 @@ class Engine(abc.ABC):
     def ddl(self, catalog: Catalog) -> Ddl:
         """Return the verbs of this engine, speaking about `catalog`."""
 
+    @property
+    @abc.abstractmethod
+    def phrases(self) -> phrases_.Phrases:
+        """What this engine says to compare and convert values."""
+
+    def stay(
+        self,
+        session: Session,
+        table: shapes.Table,
+        referrers: Sequence[shapes.ForeignKey],
+        *,
+        constraints: bool,
+    ) -> frozenset[str]:
+        """Return names of indexes and constraints that cannot be made again just as they are.
+
+        `referrers` are foreign keys of other tables to this one; `constraints` says that the
+        table's own foreign keys will be gone.
+        """
+        return frozenset()
+
     @abc.abstractmethod
     def lock(self, session: Session, clock: clocks.Clock) -> RunLock:
         """Return the lock of the session's database."""
@@ -418,6 +547,70 @@ class Engine(abc.ABC):
     @abc.abstractmethod
     def sa_dialect(self) -> sa.Dialect:
         """Return a dialect for rendering text: quoted names, no doubled percent signs."""
+
+    @abc.abstractmethod
+    def bulk(self, session: Session) -> Bulk:
+        """Return what reads and writes many rows at once on this session."""
+
+    @abc.abstractmethod
+    def health(self, session: Session) -> Health:
+        """Return what reads how the server of this session is."""
+
+    @abc.abstractmethod
+    def fault(self, error: BaseException) -> Fault:
+        """Say what kind of failure a driver's or SQLAlchemy's exception is."""
+
+    @abc.abstractmethod
+    def limited(self, session: Session, seconds: float | None) -> AbstractContextManager[None]:
+        """Let statements inside the block take so long at most; None is no limit.
+
+        A statement that takes longer fails with Fault.TIMEOUT and leaves the session usable.
+        """
+
+    @abc.abstractmethod
+    def estimate(self, session: Session, table: str) -> int | None:
+        """Return about how many rows a table has, without reading them; None if unknown."""
+
+    def hurry(self, session: Session) -> None:
+        """Let statements of a session fail at once where others hold what they need.
+
+        For whoever tries again and again by himself; engines whose readers and short writers
+        never meet a long one have nothing to do.
+        """
+
+    def selected(self, table: shapes.Table, columns: Sequence[str] | None = None) -> str:
+        """Return what a SELECT has to name to read columns exactly; None is all of them."""
+        if columns is None:
+            return f"{self.quote(table.name)}.*"
+        return ", ".join(map(self.quote, columns))
+
+    def as_given(self, session: Session) -> AbstractContextManager[None]:
+        """Let explicit values of counting columns stay as they are, whatever they are."""
+        return nullcontext()
+
+    def patience(self, session: Session, seconds: float | None) -> None:
+        """Let later statements of a session wait so long for a lock; None is as long as at first.
+
+        While a batch waits it keeps the locks that it has, and others wait for those. Engines
+        where who waits for a lock has none yet have nothing to do.
+        """
+
+    def breath(self, session: Session, seconds: float) -> Breath:
+        """Return how to go on after a batch that kept others out for so many seconds.
+
+        Engines where others work beside a batch have nothing to do.
+        """
+        return Breath()
+
+    def address_age(self, session: Session) -> str:
+        """Return what stays the same for as long as rows keep their addresses."""
+        return ""
+
+    def isolate(self, session: Session, level: str | None) -> None:
+        """Set the isolation of a session's later transactions; None is what suits batches.
+
+        Raises UsageError for a level the engine does not have.
+        """
 
     def rebuilds(self, statements: Sequence[Statement]) -> bool:
         """Whether these statements rebuild a table, which `begin_migration` has to know."""
@@ -462,6 +655,15 @@ class Engine(abc.ABC):
         """Return the server's own words from a driver's exception, on one line."""
         original = getattr(error, "orig", None) or error
         return " ".join(str(original).split()) or type(original).__name__
+
+    @property
+    def placeholder(self) -> str:
+        """What stands for a parameter in the driver's own style."""
+        return "?" if self.paramstyle == "qmark" else "%s"
+
+    def beside_parameters(self, sql: str) -> str:
+        """Return SQL text as it has to be written in a statement that has parameters."""
+        return sql if self.paramstyle == "qmark" else sql.replace("%", "%%")
 
     def quote(self, name: str) -> str:
         """Return the identifier quoted, always."""

@@ -71,6 +71,8 @@ class Models(abc.ABC):
 
     # How many placeholders one statement may have; None where the driver writes values itself.
     most_parameters: int | None = None
+    # Types (lower case) that the driver reads as objects, where rows in bulk are read as text.
+    documents: frozenset[str] = frozenset()
 
     @abc.abstractmethod
     def errors(self) -> tuple[type[Exception], ...]:

@@ -176,6 +176,22 @@ def tokens(sql: str, dialect: str | None) -> Iterator[Token]:
         position += len(text)
 
 
+# What is remembered is what a loop sends; a long text is sent once.
+_REMEMBERED_CHARACTERS = 4_000
+
+
+def _split(sql: str, dialect: str | None) -> tuple[Token, ...]:
+    """Return the tokens of a statement, remembered if it may be sent again and again."""
+    if len(sql) > _REMEMBERED_CHARACTERS:
+        return tuple(tokens(sql, dialect))
+    return _remembered(sql, dialect)
+
+
+@functools.lru_cache(maxsize=256)
+def _remembered(sql: str, dialect: str | None) -> tuple[Token, ...]:
+    return tuple(tokens(sql, dialect))
+
+
 def significant(sql: str, dialect: str | None) -> list[Token]:
     """Return the tokens that mean something: no blanks, no comments."""
     skipped = (Sort.SPACE, Sort.COMMENT, Sort.EXECUTABLE)
@@ -215,6 +231,17 @@ _BLOCK_BEFORE = frozenset({";", "BEGIN", "THEN", "ELSE", "DO", "LOOP", "REPEAT",
 
 def statements(sql: str, dialect: str) -> list[str]:
     """Split a text into its statements; bodies of triggers and routines stay whole."""
+    if len(sql) > _REMEMBERED_CHARACTERS:
+        return list(_statements(sql, dialect))
+    return list(_remembered_statements(sql, dialect))
+
+
+@functools.lru_cache(maxsize=256)
+def _remembered_statements(sql: str, dialect: str) -> tuple[str, ...]:
+    return _statements(sql, dialect)
+
+
+def _statements(sql: str, dialect: str) -> tuple[str, ...]:
     found: list[str] = []
     start = depth = 0
     head: list[str] = []
@@ -235,7 +262,7 @@ def statements(sql: str, dialect: str) -> list[str]:
             depth += _step(word, before)
         before = word
     _keep(found, sql[start:], dialect)
-    return found
+    return tuple(found)
 
 
 def _keep(found: list[str], text: str, dialect: str) -> None:
@@ -463,7 +490,7 @@ def bind(sql: str, params: Params, dialect: str, paramstyle: str) -> tuple[str, 
             sql=sql,
             remedy='write  execute(sql, [value])  or  execute(sql, {"name": value})',
         )
-    found = list(tokens(sql, dialect))
+    found = list(_split(sql, dialect))
     if isinstance(params, Mapping):
         keys = _by_name(found, sql, params, dialect)
         values: Mapping[str, object] = dict(params)
@@ -608,3 +635,9 @@ def _laid_out(sql: str, dialect: str | None, *, hide: bool) -> str:
         pieces.append("?" if hidden else token.text)
         before = token.text
     return "".join(pieces).rstrip("; ")
+
+
+def quote(name: str, dialect: str) -> str:
+    """Return a name quoted as a dialect does it."""
+    mark = "`" if dialect == "mysql" else '"'
+    return f"{mark}{name.replace(mark, mark * 2)}{mark}"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+
 from whimbrel.engines import base
 from whimbrel.engines.mariadb import ddl
 from whimbrel.engines.mysql import engine as mysql
+from whimbrel.engines.mysql import session as sessions
 
 
 class MariadbEngine(mysql.MysqlEngine):
@@ -13,6 +16,9 @@ class MariadbEngine(mysql.MysqlEngine):
     name = "mariadb"
     title = "MariaDB"
     url_example = "mariadb://user:password@host/database"
+
+    def limited(self, session: base.Session, seconds: float | None) -> AbstractContextManager[None]:
+        return sessions.ours(session).limited(seconds)
 
     def ddl(self, catalog: base.Catalog) -> base.Ddl:
         return ddl.MariadbDdl(self, catalog)

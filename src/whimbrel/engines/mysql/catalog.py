@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 from whimbrel import tables as shapes
@@ -52,6 +53,10 @@ _SEQUENCES = """
 SELECT table_name FROM information_schema.tables
  WHERE table_schema = DATABASE() AND table_type = 'SEQUENCE'
 """
+# An index that its columns say all about, as SHOW CREATE TABLE writes it.
+_PLAIN_INDEX = re.compile(
+    r"(UNIQUE )?KEY `(?:[^`]|``)+` \((`(?:[^`]|``)+`(\(\d+\))?( DESC)?,?)+\)( USING BTREE)?"
+)
 _COUNTER = re.compile(r" AUTO_INCREMENT=\d+")
 
 
@@ -73,6 +78,10 @@ class MysqlCatalog(base.Catalog):
         constraints = [_constraint(line) for line in _body(shown) if line.startswith("CONSTRAINT ")]
         primary: list[str] = []
         uniques, indexes = self._indexes(name)
+        texts = _special_indexes(shown)
+        indexes = {
+            key: dataclasses.replace(index, sql=texts.get(key)) for key, index in indexes.items()
+        }
         key = indexes.pop("PRIMARY", None)
         if key is not None:
             primary = [str(column) for column in key.columns]
@@ -156,6 +165,19 @@ def _definitions(shown: str) -> dict[str, str]:
         if line.startswith("`"):
             end = _name_end(line)
             found[line[1:end].replace("``", "`")] = line[end + 1 :].strip()
+    return found
+
+
+def _special_indexes(shown: str) -> dict[str, str]:
+    """Return the texts of indexes that are more than their columns: FULLTEXT, a comment, …"""
+    found = {}
+    for line in _body(shown):
+        words = columns.tokens(line)
+        at = next((i for i, w in enumerate(words) if w in {"KEY", "INDEX"}), None)
+        if line.startswith(("`", "CONSTRAINT ", "PRIMARY ")) or at is None:
+            continue
+        if not _PLAIN_INDEX.fullmatch(line):
+            found[_unquoted(words[at + 1])] = line
     return found
 
 

@@ -48,6 +48,8 @@ class MysqlDdl(common.TextDdl):
 
     def wanted(self, column: tables.Column) -> columns.Definition:
         """Return a new column's definition in its clauses."""
+        if column.like is not None:
+            return self._restated(column.like, column.name)
         default = None
         if isinstance(column.default, tables.Sql):
             default = self.expression_default(column, column.default.text)
@@ -65,6 +67,18 @@ class MysqlDdl(common.TextDdl):
             generated=f"({column.generated})" if column.generated is not None else None,
             stored=column.stored,
         )
+
+    def _restated(self, column: tables.FoundColumn, name: str) -> columns.Definition:
+        """Return a found column's definition for another name and, perhaps, another table."""
+        now = columns.parse(column.definition or column.type)
+        now.null = column.null
+        if not now.null and (now.default or "").upper() == "NULL":
+            now.default = None
+        if column.collation and not now.collation:
+            now.collation = column.collation  # unsaid, it would be that of the table
+        if now.check:
+            now.check = now.check.replace(self.quote(column.name), self.quote(name))
+        return now
 
     def expression_default(self, column: tables.Column, text: str) -> str:
         """Return an expression as a default: in parentheses, but for the time of day.
@@ -87,6 +101,10 @@ class MysqlDdl(common.TextDdl):
 
     def found(self, column: tables.Column, *, table: str) -> tables.FoundColumn:
         wanted = self.wanted(column)
+        if column.like is not None:
+            return dataclasses.replace(
+                column.like, name=column.name, null=wanted.null, definition=wanted.render()
+            )
         return tables.FoundColumn(
             name=column.name,
             type=wanted.type.lower(),
@@ -197,6 +215,14 @@ class MysqlDdl(common.TextDdl):
             f"{self.engine.title} has no partial index (where={condition!r})",
             remedy="index the whole column, or a generated column that is NULL elsewhere",
         )
+
+    def create_index(
+        self, table: tables.Table, index: tables.Index, *, concurrently: bool = False
+    ) -> tuple[base.Statement, ...]:
+        if index.sql is not None:
+            # One that was there before: its text also has what `Index` cannot say.
+            return (self.alter(table, f"ADD {index.sql}"),)
+        return super().create_index(table, index)
 
     def remove_index(
         self, table: tables.Table, index: tables.Index, *, concurrently: bool = False

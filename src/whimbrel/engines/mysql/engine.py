@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import sqlalchemy as sa
 
 from whimbrel import clock as clocks
-from whimbrel.engines import base, connect, sqltext
-from whimbrel.engines.mysql import catalog, ddl, lock
+from whimbrel import errors
+from whimbrel import tables as shapes
+from whimbrel.engines import base, connect, levels, sqltext
+from whimbrel.engines import phrases as contract
+from whimbrel.engines.mysql import bulk, catalog, ddl, faults, health, lock
+from whimbrel.engines.mysql import phrases as said
+from whimbrel.engines.mysql import session as sessions
 
 # How long a statement waits for another session's metadata or row locks.
 LOCK_WAIT_SECONDS = 10
@@ -36,6 +42,12 @@ class MysqlEngine(base.Engine):
     can = base.Capabilities(
         transactional_ddl=False,
         models=("MySQL", "MariaDB"),
+        # The optimizer takes no index for (a, b) > (1, 2).
+        row_values=False,
+        simultaneous_assignment=False,
+        # Floats are shown shorter than they are; ENUM and SET are ordered by their numbers and
+        # compared as texts; the same TIMESTAMP comes twice when clocks are put back.
+        no_keys=frozenset({"float", "enum", "set", "bit", "timestamp"}),
     )
 
     def open(self, url: sa.URL, *, read_only: bool = False) -> base.Session:
@@ -44,17 +56,21 @@ class MysqlEngine(base.Engine):
             drivername="mysql+pymysql",
             query={"charset": "utf8mb4", **url.query},
         )
-        arguments: dict[str, object] = {"connect_timeout": connect.CONNECT_SECONDS}
+        arguments: dict[str, object] = {
+            "connect_timeout": connect.CONNECT_SECONDS,
+            "conv": bulk.conversions(),
+        }
         if url.password:
             # As bytes: the driver would write a text in Latin-1.
             arguments["password"] = str(url.password).encode()
         connection = connect.connect(self, driver_url, arguments=arguments, remedy=_remedy)
-        session = base.Session(
+        session = sessions.MysqlSession(
             self,
             connection,
             url=connect.shown(url, self.name),
             read_only=read_only,
         )
+        health.remember(session)
         # The server's modes stay; what would lose data in silence is refused beside them.
         session.execute(f"SET SESSION sql_mode = CONCAT_WS(',', @@sql_mode, '{_STRICT}')")
         session.execute(
@@ -92,12 +108,113 @@ class MysqlEngine(base.Engine):
     def ddl(self, catalog: base.Catalog) -> base.Ddl:
         return ddl.MysqlDdl(self, catalog)
 
+    @property
+    def phrases(self) -> contract.Phrases:
+        return said.MysqlPhrases(self.quote)
+
+    def stay(
+        self,
+        session: base.Session,
+        table: shapes.Table,
+        referrers: Sequence[shapes.ForeignKey],
+        *,
+        constraints: bool,
+    ) -> frozenset[str]:
+        # A foreign key needs an index on both sides, and so does a column that counts.
+        needed = [key.ref_columns for key in referrers]
+        needed += [(column.name,) for column in table.columns if column.auto_increment]
+        if not constraints:
+            needed += [key.columns for key in table.foreign_keys]
+        needed += [key.ref_columns for key in table.foreign_keys if key.ref_table == table.name]
+        every: list[shapes.Index | shapes.Unique] = [*table.indexes, *table.uniques]
+        return frozenset(
+            part.name
+            for part in every
+            if part.name and any(part.columns[: len(columns)] == columns for columns in needed)
+        )
+
     def lock(self, session: base.Session, clock: clocks.Clock) -> base.RunLock:
         return lock.NamedLock(session)
 
     def identity(self, session: base.Session) -> tuple[object, ...]:
         row = session.fetch("SELECT DATABASE(), @@hostname, @@port, @@socket, @@datadir")[0]
         return ("mysql", *row)
+
+    def bulk(self, session: base.Session) -> base.Bulk:
+        return bulk.MysqlBulk(sessions.ours(session))
+
+    def selected(self, table: shapes.Table, columns: Sequence[str] | None = None) -> str:
+        """Return what reads columns exactly: a FLOAT alone would come with six digits."""
+        floats = {c.name for c in table.columns if c.type.lower().startswith("float")}
+        names = [column.name for column in table.columns] if columns is None else columns
+        if floats.isdisjoint(names):
+            return super().selected(table, columns)
+        return ", ".join(
+            f"{self.quote(name)} + 0e0 AS {self.quote(name)}"
+            if name in floats
+            else self.quote(name)
+            for name in names
+        )
+
+    @contextmanager
+    def as_given(self, session: base.Session) -> Iterator[None]:
+        before = session.fetch("SELECT @@sql_mode")[0][0]
+        mode = f"{before},NO_AUTO_VALUE_ON_ZERO"
+        session.execute("SET SESSION sql_mode = %s", [mode])
+        try:
+            yield
+        finally:
+            if not session.gone:
+                session.execute("SET SESSION sql_mode = %s", [before])
+
+    def health(self, session: base.Session) -> base.Health:
+        return health.MysqlHealth(session)
+
+    def fault(self, error: BaseException) -> base.Fault:
+        return faults.fault(error)
+
+    def limited(self, session: base.Session, seconds: float | None) -> AbstractContextManager[None]:
+        """Do nothing: MySQL has a limit for SELECT alone, and none for what writes."""
+        return nullcontext()
+
+    def estimate(self, session: base.Session, table: str) -> int | None:
+        """Return the storage engine's guess, as the optimizer is told it.
+
+        For InnoDB it follows inserts and deletes, and comes from a sample of pages otherwise.
+        """
+        plan = session.connection.exec_driver_sql(
+            f"EXPLAIN SELECT 1 FROM {self.quote(table).replace('%', '%%')}"
+        )
+        guesses = [row["rows"] for row in plan.mappings()]
+        return None if None in guesses else int(guesses[0])
+
+    def isolate(self, session: base.Session, level: str | None) -> None:
+        """Set the isolation of later transactions; None is READ COMMITTED where it can be.
+
+        With binlog_format=STATEMENT the server refuses to write under it; None then leaves the
+        level as it is.
+        """
+        mysql = sessions.ours(session)
+        wanted = levels.checked(level or levels.BATCHES, known=levels.SERVERS, title=self.title)
+        if wanted == levels.DEFAULT:
+            wanted = session.connection.default_isolation_level or "REPEATABLE READ"
+        if wanted in levels.SERVERS[:2] and _logs_statements(mysql):
+            if level is None:
+                return
+            raise errors.UsageError(
+                f"{self.title} cannot write under {wanted.lower()} here",
+                database=session.url,
+                cause="the server logs statements (binlog_format=STATEMENT)",
+                remedy="leave the isolation out, or let the server log rows: "
+                "binlog_format=ROW or MIXED",
+            )
+        mysql.isolate(wanted)
+
+    def patience(self, session: base.Session, seconds: float | None) -> None:
+        whole = max(1, round(LOCK_WAIT_SECONDS if seconds is None else seconds))
+        sessions.ours(session).send(
+            f"SET SESSION lock_wait_timeout = {whole}, innodb_lock_wait_timeout = {whole}"
+        )
 
     def cause(self, error: BaseException) -> str:
         original = getattr(error, "orig", None) or error
@@ -137,6 +254,10 @@ class MysqlEngine(base.Engine):
 
     def last_insert_id(self, session: base.Session) -> int | None:
         return int(str(session.fetch("SELECT LAST_INSERT_ID()")[0][0])) or None
+
+
+def _logs_statements(session: sessions.MysqlSession) -> bool:
+    return session.send("SELECT @@log_bin AND @@binlog_format = 'STATEMENT'")[0][0] == 1
 
 
 def _code(error: BaseException) -> object:

@@ -20,9 +20,7 @@ class NamedLock(base.RunLock):
         self._name = ""
 
     def acquire(self, holder_: base.Holder) -> None:
-        # Names are global to the server and at most 64 characters long.
-        database = str(self._session.fetch("SELECT DATABASE()")[0][0])
-        name = "whimbrel:" + hashlib.sha256(database.encode()).hexdigest()[:40]
+        name = self._name_here()
         rows = self._session.fetch("SELECT GET_LOCK(%s, 0)", [name])
         self._session.commit()
         if rows[0][0] != 1:
@@ -45,3 +43,13 @@ class NamedLock(base.RunLock):
         self._session.fetch("SELECT RELEASE_LOCK(%s)", [self._name])
         self._session.commit()
         self._name = ""
+
+    def held_by(self) -> str | None:
+        rows = self._session.fetch("SELECT IS_USED_LOCK(%s)", [self._name_here()])
+        self._session.rollback()
+        return None if rows[0][0] is None else holder.read(self._session)
+
+    def _name_here(self) -> str:
+        # Names are global to the server and at most 64 characters long.
+        database = str(self._session.fetch("SELECT DATABASE()")[0][0])
+        return "whimbrel:" + hashlib.sha256(database.encode()).hexdigest()[:40]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 from whimbrel import errors, tables
@@ -51,6 +52,8 @@ class PostgresDdl(common.TextDdl):
         return f"'\\x{value.hex()}'::bytea"
 
     def definition(self, column: tables.Column, *, table: str) -> str:
+        if column.like is not None:
+            return self._restated(column.like)
         parts = [self.type(column)]
         if column.collation:
             parts.append(f"COLLATE {self.quote(column.collation)}")
@@ -67,7 +70,19 @@ class PostgresDdl(common.TextDdl):
             parts.append(self.check_text(self.enum_check(table, column)))
         return " ".join(parts)
 
+    def _restated(self, column: tables.FoundColumn) -> str:
+        parts = [column.type]
+        if column.collation:
+            parts.append(f"COLLATE {self.quote(column.collation)}")
+        if column.default is not None:
+            parts.append(f"DEFAULT {column.default}")
+        if not column.null:
+            parts.append("NOT NULL")
+        return " ".join(parts)
+
     def found(self, column: tables.Column, *, table: str) -> tables.FoundColumn:
+        if column.like is not None:
+            return dataclasses.replace(column.like, name=column.name)
         has_default = column.default is not tables.UNSET and column.default is not None
         return tables.FoundColumn(
             name=column.name,
@@ -168,6 +183,10 @@ class PostgresDdl(common.TextDdl):
         self, table: tables.Table, index: tables.Index, *, concurrently: bool = False
     ) -> tuple[base.Statement, ...]:
         (statement,) = super().create_index(table, index)
+        ends = (f".{table.name} USING ", f".{self.quote(table.name)} USING ")
+        if index.sql is not None and any(end in index.sql for end in ends):
+            # One that was there before: its text also has what `Index` cannot say.
+            statement = base.Statement(sql=index.sql)
         if not concurrently:
             return (base.Statement(sql=statement.sql, lock=f"writes to {table.name} wait (SHARE)"),)
         sql = statement.sql.replace(" INDEX ", " INDEX CONCURRENTLY ", 1)

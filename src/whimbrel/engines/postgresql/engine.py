@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import cast
 
 import sqlalchemy as sa
 
 from whimbrel import clock as clocks
-from whimbrel.engines import base, connect
-from whimbrel.engines.postgresql import catalog, ddl, lock
+from whimbrel import tables as shapes
+from whimbrel.engines import base, connect, levels
+from whimbrel.engines import phrases as contract
+from whimbrel.engines.postgresql import bulk, catalog, ddl, faults, health, lock
+from whimbrel.engines.postgresql import phrases as said
+from whimbrel.engines.postgresql import session as sessions
 
 # A DDL statement that waits for its lock makes everyone behind it wait too.
 LOCK_WAIT_SECONDS = 10
@@ -19,8 +25,34 @@ SELECT format('%I.%I', n.nspname, c.conname)
  GROUP BY n.nspname, c.conname
 HAVING bool_or(c.condeferred) AND bool_and(c.condeferrable)
 """
+# Indexes and constraints that are more than their definition says, or that others stand on.
+_PECULIAR = """
+SELECT c.relname
+  FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+ WHERE i.indrelid = to_regclass(%s)
+   AND (NOT i.indisvalid OR i.indisreplident OR i.indisclustered OR c.relispartition
+        OR c.reltablespace <> 0 OR obj_description(c.oid, 'pg_class') IS NOT NULL
+        OR EXISTS (SELECT FROM pg_constraint k
+                    WHERE k.conindid = c.oid
+                      AND (k.contype IN ('x', 'f')
+                           OR (k.contype = 'u' AND (k.condeferrable OR c.reloptions IS NOT NULL
+                               OR i.indnatts <> i.indnkeyatts
+                               OR to_jsonb(i) ->> 'indnullsnotdistinct' = 'true')))))
+UNION
+SELECT k.conname
+  FROM pg_constraint k
+ WHERE k.conrelid = to_regclass(%s)
+   AND (NOT k.convalidated OR k.coninhcount > 0 OR to_jsonb(k) ->> 'conenforced' = 'false'
+        OR obj_description(k.oid, 'pg_constraint') IS NOT NULL
+        OR (k.contype = 'c' AND k.connoinherit)
+        OR (k.contype = 'f' AND (k.confmatchtype <> 's' OR (k.condeferrable AND NOT k.condeferred)
+                                 OR to_jsonb(k) ->> 'confdelsetcols' IS NOT NULL)))
+"""
 # SQLSTATE read_only_sql_transaction.
 _READ_ONLY = "25006"
+# What the planner guesses; it knows how large the table is by now. It gives an empty table rows.
+_EMPTY = "SELECT NOT EXISTS (SELECT FROM {table})"
+_PLAN = "EXPLAIN (FORMAT JSON) SELECT FROM {table}"
 
 
 class PostgresEngine(base.Engine):
@@ -36,6 +68,10 @@ class PostgresEngine(base.Engine):
         concurrent_index=True,
         failure_ends_transaction=True,
         models=("Postgres",),
+        # An UPDATE gives a row another ctid, so that it could be met twice, or never.
+        row_address=None,
+        # It is compared as a float of eight bytes.
+        no_keys=frozenset({"real"}),
     )
 
     def open(self, url: sa.URL, *, read_only: bool = False) -> base.Session:
@@ -52,7 +88,7 @@ class PostgresEngine(base.Engine):
             },
             remedy=_remedy,
         )
-        session = base.Session(
+        session = sessions.PostgresSession(
             self,
             connection,
             url=connect.shown(url, self.name),
@@ -77,6 +113,21 @@ class PostgresEngine(base.Engine):
     def ddl(self, catalog: base.Catalog) -> base.Ddl:
         return ddl.PostgresDdl(self, catalog)
 
+    @property
+    def phrases(self) -> contract.Phrases:
+        return said.PostgresPhrases(self.quote)
+
+    def stay(
+        self,
+        session: base.Session,
+        table: shapes.Table,
+        referrers: Sequence[shapes.ForeignKey],
+        *,
+        constraints: bool,
+    ) -> frozenset[str]:
+        rows = session.fetch(_PECULIAR, [self.quote(table.name)] * 2)
+        return frozenset(str(row[0]) for row in rows)
+
     def lock(self, session: base.Session, clock: clocks.Clock) -> base.RunLock:
         return lock.AdvisoryLock(session)
 
@@ -90,6 +141,43 @@ class PostgresEngine(base.Engine):
         from sqlalchemy.dialects import postgresql
 
         return postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call, no-any-return, unused-ignore]
+
+    def bulk(self, session: base.Session) -> base.Bulk:
+        return bulk.PostgresBulk(sessions.ours(session))
+
+    def health(self, session: base.Session) -> base.Health:
+        return health.PostgresHealth(session)
+
+    def fault(self, error: BaseException) -> base.Fault:
+        return faults.fault(error)
+
+    def limited(self, session: base.Session, seconds: float | None) -> AbstractContextManager[None]:
+        return sessions.ours(session).limited(seconds)
+
+    def estimate(self, session: base.Session, table: str) -> int | None:
+        """Return the planner's guess: rows per page at the last ANALYZE, times the pages of now.
+
+        Before the first ANALYZE the planner takes the widths of the columns instead.
+        """
+        name = self.quote(table)
+        if session.fetch(_EMPTY.format(table=name))[0][0]:
+            return 0
+        plan = cast(
+            "list[dict[str, dict[str, int]]]", session.fetch(_PLAN.format(table=name))[0][0]
+        )
+        return plan[0]["Plan"]["Plan Rows"]
+
+    def isolate(self, session: base.Session, level: str | None) -> None:
+        wanted = levels.checked(level or levels.BATCHES, known=levels.SERVERS, title=self.title)
+        if wanted == levels.DEFAULT:
+            wanted = session.connection.default_isolation_level or levels.BATCHES
+        session.execute(f"SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL {wanted}")
+        session.commit()
+
+    def patience(self, session: base.Session, seconds: float | None) -> None:
+        milliseconds = round((LOCK_WAIT_SECONDS if seconds is None else seconds) * 1000)
+        session.execute(f"SET lock_timeout = '{milliseconds}ms'")
+        session.commit()
 
     def before_ddl(self, session: base.Session) -> None:
         # Deferred constraints leave "pending trigger events" that ALTER TABLE refuses.

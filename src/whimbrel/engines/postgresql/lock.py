@@ -10,6 +10,14 @@ from whimbrel.engines import base, holder
 # The same 63-bit key for every Whimbrel; advisory locks are local to a database.
 KEY = int.from_bytes(hashlib.sha256(b"whimbrel run lock").digest()[:8], "big") >> 1
 
+# A key of 64 bits is shown in two halves; 1 says that it was not given as two.
+_HELD = f"""
+SELECT 1
+  FROM pg_locks
+ WHERE locktype = 'advisory' AND granted AND objsubid = 1
+   AND classid::bigint = {KEY >> 32} AND objid::bigint = {KEY & 0xFFFFFFFF}
+   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+
 
 class AdvisoryLock(base.RunLock):
     """pg_try_advisory_lock on the session that does the work.
@@ -45,3 +53,8 @@ class AdvisoryLock(base.RunLock):
         holder.erase(self._session)
         self._session.fetch(f"SELECT pg_advisory_unlock({KEY})")
         self._session.commit()
+
+    def held_by(self) -> str | None:
+        rows = self._session.fetch(_HELD)
+        self._session.rollback()
+        return holder.read(self._session) if rows else None

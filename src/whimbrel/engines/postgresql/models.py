@@ -20,6 +20,7 @@ class PostgresModels(models.Models):
     """What PostgreSQL says differently."""
 
     most_parameters = 65_535
+    documents = frozenset({"json", "jsonb"})
 
     def errors(self) -> tuple[type[Exception], ...]:
         import psycopg

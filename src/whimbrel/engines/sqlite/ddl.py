@@ -7,6 +7,7 @@ refused while planning.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import re
 import sqlite3
@@ -65,6 +66,8 @@ class SqliteDdl(common.TextDdl):
     def _definition(
         self, column: shapes.Column, *, table: str, strict: bool = False, keyed: bool = False
     ) -> str:
+        if column.like is not None:
+            return self._from_facts(column.like)
         parts = [types.declare(column, strict=strict)]
         if column.collation:
             parts.append(f"COLLATE {self.quote(column.collation)}")
@@ -107,6 +110,9 @@ class SqliteDdl(common.TextDdl):
         return literal
 
     def found(self, column: shapes.Column, *, table: str) -> shapes.FoundColumn:
+        if column.like is not None:
+            facts = self._from_facts(column.like)
+            return dataclasses.replace(column.like, name=column.name, definition=facts)
         strict = self._is_strict(table)
         default = self._default(column)
         if isinstance(column.default, shapes.Sql) and default is not None:

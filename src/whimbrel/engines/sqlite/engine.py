@@ -6,8 +6,8 @@ import functools
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final, cast
 
@@ -18,10 +18,28 @@ from sqlalchemy.dialects.sqlite import base as dialect_base
 
 from whimbrel import clock as clocks
 from whimbrel import errors
-from whimbrel.engines import base
-from whimbrel.engines.sqlite import catalog, ddl, files, functions, lock, rebuild, replica, tokens
+from whimbrel import tables as shapes
+from whimbrel.engines import base, levels
+from whimbrel.engines import phrases as contract
+from whimbrel.engines.sqlite import (
+    bulk,
+    catalog,
+    ddl,
+    faults,
+    files,
+    functions,
+    health,
+    lock,
+    rebuild,
+    replica,
+    sizes,
+    tokens,
+)
+from whimbrel.engines.sqlite import phrases as said
+from whimbrel.engines.sqlite import session as sessions
 
 _FIRST_ROWS: Final = 5
+_LEVELS: Final = ("SERIALIZABLE",)
 _SETTINGS: Final = (
     "legacy_alter_table",
     "ignore_check_constraints",
@@ -30,66 +48,6 @@ _SETTINGS: Final = (
     "query_only",
     "writable_schema",
 )
-# A row that refers to nothing: child table, its rowid, parent table.
-_Violation = tuple[str, object, str]
-
-
-class SqliteSession(base.Session):
-    """A session whose transactions begin when we say so, and with the right to write."""
-
-    def __init__(
-        self,
-        engine: base.Engine,
-        connection: sa.Connection,
-        *,
-        url: str,
-        read_only: bool,
-        tidy: Path | None,
-    ) -> None:
-        super().__init__(engine, connection, url=url, read_only=read_only)
-        self.violations: Counter[_Violation] | None = None
-        self._tidy = tidy
-
-    @property
-    def driver(self) -> sqlite3.Connection:
-        """The driver's connection, for what must not open a transaction."""
-        return cast("sqlite3.Connection", self.connection.connection.driver_connection)
-
-    def execute(self, sql: str, params: base.Params = None) -> base.Result:
-        try:
-            return super().execute(sql, params)
-        except sa.exc.OperationalError as error:
-            if str(error.orig) != "interrupted":
-                raise
-            # A signal's handler has raised in the middle of it, which the driver does not pass on.
-            raise KeyboardInterrupt from None
-
-    def begin(self) -> None:
-        try:
-            super().begin()
-        except sa.exc.OperationalError as error:
-            if "locked" not in str(error.orig):
-                raise
-            raise errors.DatabaseUnavailable(
-                database=self.url,
-                cause=f"{error.orig}: another program has been writing "
-                f"for {files.BUSY_SECONDS:.0f} s",
-                remedy="wait until it ends, then run the command again",
-            ) from None
-
-    @contextmanager
-    def outside_transaction(self) -> Iterator[None]:
-        try:
-            with super().outside_transaction():
-                yield
-        finally:
-            # SQLAlchemy gives back the driver's default, which begins transactions by itself.
-            self.driver.isolation_level = None
-
-    def close(self) -> None:
-        super().close()
-        if self._tidy is not None:
-            files.tidy(self._tidy)
 
 
 class _Preparer(dialect_base.SQLiteIdentifierPreparer):
@@ -117,6 +75,8 @@ class SqliteEngine(base.Engine):
     can = base.Capabilities(
         transactional_ddl=True,
         models=("SQLite",),
+        parallel_writers=False,
+        row_address="rowid",
     )
 
     # --- sessions ---------------------------------------------------------------------------
@@ -136,20 +96,20 @@ class SqliteEngine(base.Engine):
         leaves = read_only and path is not None and path.exists() and not files.side_files(path)
         driver = files.open_checked(path, read_only=read_only, database=shown)
         made = sa.create_engine("sqlite://", creator=lambda: driver, poolclass=pool.NullPool)
-        begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
-
-        @event.listens_for(made, "begin")
-        def _begin(connection: sa.Connection) -> None:
-            if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-                connection.exec_driver_sql(begin)
-
-        return SqliteSession(
+        session = sessions.SqliteSession(
             self,
             made.connect(),
             url=shown,
             read_only=read_only,
             tidy=path if leaves else None,
         )
+
+        @event.listens_for(made, "begin")
+        def _begin(connection: sa.Connection) -> None:
+            if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+                connection.exec_driver_sql("BEGIN" if session.only_reads else "BEGIN IMMEDIATE")
+
+        return session
 
     def identity(self, session: base.Session) -> tuple[object, ...]:
         file = files.file_of(_driver(session))
@@ -176,11 +136,69 @@ class SqliteEngine(base.Engine):
     def ddl(self, catalog: base.Catalog) -> base.Ddl:
         return ddl.SqliteDdl(self, catalog)
 
+    @property
+    def phrases(self) -> contract.Phrases:
+        return said.SqlitePhrases(self.quote)
+
+    def stay(
+        self,
+        session: base.Session,
+        table: shapes.Table,
+        referrers: Sequence[shapes.ForeignKey],
+        *,
+        constraints: bool,
+    ) -> frozenset[str]:
+        # Constraints are part of the table's own text: without them it would be another table.
+        names = [unique.name for unique in table.uniques]
+        names += [check.name for check in table.checks]
+        names += [key.name for key in table.foreign_keys]
+        needed = {key.ref_columns for key in referrers}
+        names += [i.name for i in table.indexes if i.unique and i.columns in needed]
+        return frozenset(filter(None, names))
+
     def lock(self, session: base.Session, clock: clocks.Clock) -> base.RunLock:
         file = files.file_of(_driver(session))
         return lock.NoLock() if file is None else lock.Lease(session, file, clock)
 
+    def bulk(self, session: base.Session) -> base.Bulk:
+        return bulk.SqliteBulk(sessions.ours(session))
+
+    def health(self, session: base.Session) -> base.Health:
+        return health.SqliteHealth(session)
+
+    # --- batches ----------------------------------------------------------------------------
+
+    def fault(self, error: BaseException) -> base.Fault:
+        return faults.fault(error)
+
+    def limited(self, session: base.Session, seconds: float | None) -> AbstractContextManager[None]:
+        """Let statements inside the block take so long at most; None is no limit.
+
+        SQLite takes back the whole transaction with a statement that wrote, not only to its
+        last savepoint.
+        """
+        return sessions.ours(session).limited(seconds)
+
+    def estimate(self, session: base.Session, table: str) -> int | None:
+        return sizes.estimate(_driver(session), table)
+
+    def hurry(self, session: base.Session) -> None:
+        # SQLite's own waiting sleeps longer and longer, past the moments between two batches.
+        _driver(session).execute("PRAGMA busy_timeout = 0")
+
+    def breath(self, session: base.Session, seconds: float) -> base.Breath:
+        return sessions.ours(session).neighbours.breath(seconds)
+
+    def isolate(self, session: base.Session, level: str | None) -> None:
+        """Do nothing: whoever writes is alone, and whoever reads sees one moment."""
+        if level is not None:
+            levels.checked(level, known=_LEVELS, title=self.title)
+
     # --- a migration ------------------------------------------------------------------------
+
+    def address_age(self, session: base.Session) -> str:
+        # VACUUM gives rows new rowids where no column is one; it counts as a change of schema.
+        return str(_driver(session).execute("PRAGMA schema_version").fetchone()[0])
 
     def rebuilds(self, statements: Sequence[base.Statement]) -> bool:
         return rebuild.is_rebuild(statements)
@@ -195,11 +213,11 @@ class SqliteEngine(base.Engine):
                 )
             driver = _driver(session)
             driver.execute("PRAGMA foreign_keys = OFF")
-            _sqlite(session).violations = _violations(driver)
+            sessions.ours(session).violations = _violations(driver)
         session.begin()
 
     def before_commit(self, session: base.Session) -> None:
-        before = _sqlite(session).violations
+        before = sessions.ours(session).violations
         if before is None:
             return  # foreign keys were on: SQLite has refused what would break them
         new = _violations(_driver(session)) - before
@@ -208,7 +226,7 @@ class SqliteEngine(base.Engine):
 
     def end_migration(self, session: base.Session) -> None:
         driver = _driver(session)
-        _sqlite(session).violations = None
+        sessions.ours(session).violations = None
         driver.execute("PRAGMA foreign_keys = ON")
         # A migration's own settings end with it: the next one begins as if run alone.
         for setting in _SETTINGS:
@@ -219,22 +237,16 @@ class SqliteEngine(base.Engine):
         return int(row[0]) or None
 
 
-def _sqlite(session: base.Session) -> SqliteSession:
-    if not isinstance(session, SqliteSession):
-        raise TypeError(f"not a session of this engine: {session!r}")
-    return session
-
-
 def _driver(session: base.Session) -> sqlite3.Connection:
-    return _sqlite(session).driver
+    return sessions.ours(session).driver
 
 
-def _violations(driver: sqlite3.Connection) -> Counter[_Violation]:
+def _violations(driver: sqlite3.Connection) -> Counter[sessions.Violation]:
     """Return the rows that refer to nothing, table by table.
 
     A key that fits no unique key of its parent cannot be checked; it counts as one violation.
     """
-    found: Counter[_Violation] = Counter()
+    found: Counter[sessions.Violation] = Counter()
     for o in catalog.SqliteCatalog(driver).objects(ours=True):
         if o.type != "table" or o.is_virtual:
             continue
@@ -246,7 +258,7 @@ def _violations(driver: sqlite3.Connection) -> Counter[_Violation]:
     return found
 
 
-def _described(new: Counter[_Violation]) -> list[str]:
+def _described(new: Counter[sessions.Violation]) -> list[str]:
     pairs = Counter({(child, parent): 0 for child, _, parent in new})
     first: dict[tuple[str, str], list[str]] = {pair: [] for pair in pairs}
     for (child, rowid, parent), count in new.items():

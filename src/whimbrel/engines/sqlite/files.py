@@ -17,11 +17,13 @@ from whimbrel.engines.sqlite import functions
 
 # How long a statement waits for another writer.
 BUSY_SECONDS: Final = 5.0
+# Changed pages that do not fit are written early, and then readers are kept out until the commit.
+_CACHE_KILOBYTES: Final = 16 * 1024
 # Generated columns, table_xinfo, legacy_alter_table, RETURNING.
 OLDEST: Final = (3, 35, 0)
 _EXAMPLES: Final = ("sqlite:///app.db", "sqlite:////var/lib/app/app.db", "sqlite://")
 # So many instructions of SQLite's machine are some milliseconds.
-_INSTRUCTIONS: Final = 200_000
+INSTRUCTIONS: Final = 200_000
 _SIDE_FILES: Final = ("-wal", "-shm")
 
 
@@ -72,13 +74,14 @@ def open_checked(path: Path | None, *, read_only: bool, database: str) -> sqlite
             _check_writing(path)
         connection = connect(path, mode="ro" if read_only else "rwc")
         functions.register(connection)
-        connection.set_progress_handler(_come_up, _INSTRUCTIONS)
         connection.execute("PRAGMA legacy_alter_table = OFF")
         connection.execute("PRAGMA foreign_keys = ON")
         # The first look into the file: whether it is a database at all.
         connection.execute("SELECT count(*) FROM sqlite_master").close()
         if read_only:
             connection.execute("PRAGMA query_only = ON")
+        else:
+            connection.execute(f"PRAGMA cache_size = -{_CACHE_KILOBYTES}")
     except (sqlite3.Error, PermissionError) as error:
         if connection is not None:
             connection.close()
@@ -87,14 +90,6 @@ def open_checked(path: Path | None, *, read_only: bool, database: str) -> sqlite
             database=database, cause=cause, remedy=remedy(cause, path)
         ) from None
     return connection
-
-
-def _come_up() -> int:
-    """Come back to Python in the middle of a long statement, so that Ctrl-C ends it there.
-
-    Python runs the handlers of signals before this returns; what they raise stops the statement.
-    """
-    return 0
 
 
 def _recover(path: Path) -> None:

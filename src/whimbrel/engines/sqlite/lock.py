@@ -15,7 +15,7 @@ import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import sqlalchemy as sa
 
@@ -23,6 +23,7 @@ from whimbrel import clock as clocks
 from whimbrel import errors, words
 from whimbrel.engines import base
 from whimbrel.engines.sqlite import files
+from whimbrel.engines.sqlite import session as sessions
 
 LEASE_SECONDS: Final = 30.0
 HEARTBEAT_SECONDS: Final = 5.0
@@ -81,6 +82,10 @@ class NoLock(base.RunLock):
     def release(self) -> None:
         """Nobody waits."""
 
+    def held_by(self) -> str | None:
+        """Nobody else can be there."""
+        return None
+
 
 class Lease(base.RunLock):
     """The row in whimbrel_lock, and the thread that keeps it fresh."""
@@ -114,6 +119,7 @@ class Lease(base.RunLock):
         finally:
             connection.close()
         self._token = token
+        sessions.ours(self._session).neighbours.look()
         self._stop.clear()
         # A daemon: a runner that dies must not be kept alive by its own heartbeat.
         self._thread = threading.Thread(target=self._beat, name="whimbrel lease", daemon=True)
@@ -154,6 +160,12 @@ class Lease(base.RunLock):
             return  # somebody writes for long: our process ends, which frees it as well
         finally:
             connection.close()
+
+    def held_by(self) -> str | None:
+        # By the driver: our session would begin a transaction, and perhaps wait for it.
+        driver = cast("sqlite3.Connection", self._session.connection.connection.driver_connection)
+        held = _row(driver)
+        return str(held.holder) if held is not None and self._lives(held) else None
 
     # --- taking it --------------------------------------------------------------------------
 
@@ -230,6 +242,8 @@ class Lease(base.RunLock):
                 beat = connection.execute(_BEAT, (clocks.stamp(self._clock.now()), token))
                 if beat.rowcount != 1:
                     break  # `check` will say so where it matters
+                # Not the work of another program.
+                sessions.ours(self._session).neighbours.forget()
             except sqlite3.Error:
                 # Our own session holds the write lock, most likely, and then nobody can take
                 # the lease either. It is tried again at the next beat.
@@ -240,9 +254,18 @@ class Lease(base.RunLock):
 
 def _read(connection: sqlite3.Connection) -> _Held | None:
     try:
-        row = connection.execute(_READ).fetchone()
+        return _row(connection)
     except sqlite3.OperationalError:
-        return None  # no table yet, or somebody is just committing
+        return None  # somebody is just committing
+
+
+def _row(connection: sqlite3.Connection) -> _Held | None:
+    try:
+        row = connection.execute(_READ).fetchone()
+    except sqlite3.OperationalError as error:
+        if "no such table" not in str(error):
+            raise
+        return None
     if row is None:
         return None
     return _Held(

@@ -1,4 +1,4 @@
-"""Read whimbrel.toml and the environment: which databases there are, where migrations lie.
+"""Read whimbrel.toml and the environment: databases, where migrations lie, the pace of batches.
 
 What a URL means is the engines' work; here it is text with `${VARIABLES}` in it. They are
 filled in only when that database is used, so that a missing production secret does not stop
@@ -12,6 +12,7 @@ needs no care from anyone. Everywhere else (host, database, the whole URL) it go
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import os
 import re
@@ -23,14 +24,14 @@ from types import MappingProxyType
 from typing import Final
 from urllib.parse import quote, unquote
 
-from whimbrel import errors
+from whimbrel import errors, pacing
 
 FILE_NAME: Final = "whimbrel.toml"
 DEFAULT_DIRECTORY: Final = "migrations"
 URL_VARIABLE: Final = "WHIMBREL_DATABASE_URL"
 
-_TOP_KEYS: Final = ("databases", "default_database", "migrations")
-_DATABASE_KEYS: Final = ("migrations", "sql_dialect", "url")
+_TOP_KEYS: Final = ("databases", "default_database", "migrations", "rows")
+_DATABASE_KEYS: Final = ("migrations", "rows", "sql_dialect", "url")
 _MIGRATIONS_KEYS: Final = ("directory", "sql_dialect")
 
 _ALIAS: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -46,6 +47,9 @@ _SECRET_WORD: Final = r"pass|pwd|secret|token|credential|api_?key"
 _SECRET_PARAMETER: Final = re.compile(rf"((?:{_SECRET_WORD})[^=\s]*\s*=\s*)(.+)", re.I | re.DOTALL)
 _SCHEME: Final = re.compile(r"[A-Za-z][\w+.-]*://")
 _SECRET_PORT: Final = re.compile(r"([^:/?#]*://[^:/?#\[]+:)(?!\d+(?:[/?#]|$))[^/?#]+")
+
+
+_Keys = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +73,8 @@ class DatabaseConfig:
     """One database as the configuration names it; its secrets are not filled in yet.
 
     `name` is None for a URL given directly. A relative file in the URL starts at `folder`.
-    `migrations` and `sql_dialect` are what holds for this database, whoever said it.
+    `migrations`, `sql_dialect` and `rows` are what holds for this database, whoever said it;
+    `replicas` are the databases that `rows.replicas` means.
     """
 
     name: str | None
@@ -79,6 +84,8 @@ class DatabaseConfig:
     migrations: Path
     sql_dialect: str | None = None
     has_variables: bool = True
+    rows: pacing.RowsConfig = pacing.DEFAULTS
+    replicas: tuple[DatabaseConfig, ...] = ()
 
     @property
     def title(self) -> str:
@@ -105,6 +112,8 @@ class Config:
     default: str | None
     databases: Mapping[str, DatabaseConfig]
     migrations: MigrationsConfig
+    rows: pacing.RowsConfig = pacing.DEFAULTS
+    replicas: tuple[DatabaseConfig, ...] = ()
 
 
 # --- reading --------------------------------------------------------------------------------
@@ -144,8 +153,13 @@ def read(file: Path) -> Config:
         directory=root / (document.text(("migrations", "directory")) or DEFAULT_DIRECTORY),
         sql_dialect=document.text(("migrations", "sql_dialect")),
     )
+    rows = _rows(document, ("rows",), pacing.DEFAULTS)
+    bare = {
+        name: _database(document, name, migrations, rows) for name in document.table(("databases",))
+    }
     databases = {
-        name: _database(document, name, migrations) for name in document.table(("databases",))
+        name: dataclasses.replace(one, replicas=_replicas(document, one.rows, bare, of=name))
+        for name, one in bare.items()
     }
     return Config(
         root=root,
@@ -153,6 +167,8 @@ def read(file: Path) -> Config:
         default=_default(document, databases),
         databases=MappingProxyType(databases),
         migrations=migrations,
+        rows=rows,
+        replicas=_replicas(document, rows, bare),
     )
 
 
@@ -215,10 +231,14 @@ def _named(config: Config, wanted: str, *, where: str) -> DatabaseConfig:
         sql_dialect=config.migrations.sql_dialect,
         # The shell has had its turn already; what is left of `${…}` is meant.
         has_variables=False,
+        rows=config.rows,
+        replicas=config.replicas,
     )
 
 
-def _database(document: _Document, name: str, migrations: MigrationsConfig) -> DatabaseConfig:
+def _database(
+    document: _Document, name: str, migrations: MigrationsConfig, rows: pacing.RowsConfig
+) -> DatabaseConfig:
     at = ("databases", name)
     if not _ALIAS.fullmatch(name):
         raise document.refuse(
@@ -244,7 +264,66 @@ def _database(document: _Document, name: str, migrations: MigrationsConfig) -> D
         folder=document.file.parent,
         migrations=document.file.parent / own_folder if own_folder else migrations.directory,
         sql_dialect=document.text((*at, "sql_dialect")) or migrations.sql_dialect,
+        rows=_rows(document, (*at, "rows"), rows),
     )
+
+
+def _rows(document: _Document, at: _Keys, over: pacing.RowsConfig) -> pacing.RowsConfig:
+    """Read a section of settings for rows, laid over those that hold otherwise."""
+    document.only(pacing.KEYS, at)
+    said: dict[str, object] = {}
+    for key, value in document.table(at).items():
+        try:
+            said[key] = pacing.read(key, value)
+        except pacing.Unfit as unfit:
+            raise document.refuse(
+                (*at, key),
+                f"{'.'.join((*at, key))} has to be {unfit.wanted}",
+                remedy=f"write:  {key} = {unfit.example}",
+            ) from None
+    return over.having(said)
+
+
+def _replicas(
+    document: _Document,
+    rows: pacing.RowsConfig,
+    databases: Mapping[str, DatabaseConfig],
+    *,
+    of: str | None = None,
+) -> tuple[DatabaseConfig, ...]:
+    """Return the databases that are replicas; what holds for all may name one of them itself."""
+    own: _Keys = ("databases", of or "", "rows", "replicas")
+    is_own = of is not None and document.get(own) is not None
+    at = own if is_own else ("rows", "replicas")
+    found = []
+    for wanted in rows.replicas:
+        if wanted == of and is_own:
+            raise document.refuse(
+                at,
+                f"{of!r} is named as its own replica",
+                remedy="name the database that follows it",
+            )
+        if wanted in databases:
+            found += [databases[wanted]] if wanted != of else []
+            continue
+        if ":" not in wanted:
+            raise document.refuse(
+                at,
+                f"a replica is called {wanted!r}, and no database is",
+                remedy=_near(wanted, databases),
+            )
+        where = f"{document.where(at)}, [{'.'.join(at[:-1])}]"
+        _pieces(wanted, where=where)
+        found.append(
+            DatabaseConfig(
+                name=None,
+                url=wanted,
+                where=where,
+                folder=document.file.parent,
+                migrations=document.file.parent / DEFAULT_DIRECTORY,
+            )
+        )
+    return tuple(found)
 
 
 def _default(document: _Document, databases: Mapping[str, DatabaseConfig]) -> str | None:
@@ -270,7 +349,6 @@ def _near(key: str, known: Iterable[str]) -> str:
 
 # --- the file, with its lines ---------------------------------------------------------------
 
-_Keys = tuple[str, ...]
 _KINDS: Final = {
     str: "a text",
     bool: "true or false",

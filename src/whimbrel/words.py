@@ -1,10 +1,16 @@
-"""Numbers, durations and counts as people write them."""
+"""Numbers, durations, sizes and counts as people write them."""
 
 from __future__ import annotations
+
+import re
 
 _MINUTE = 60
 _HOUR = 3600
 _DAY = 86400
+
+_KILO = 1024
+_UNITS = ("bytes", "KB", "MB", "GB", "TB")
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:bytes?|([KMGT])i?B)", re.IGNORECASE | re.ASCII)
 
 
 def count(number: int, noun: str) -> str:
@@ -38,3 +44,22 @@ def duration(seconds: float) -> str:
 def rate(rows: int, seconds: float) -> str:
     """Write rows per second, or nothing while it is not known."""
     return f"{rows / seconds:,.0f} rows/s" if seconds > 0 and rows else ""
+
+
+def size(number: float) -> str:
+    """Write bytes as '512 bytes', '1.5 KB', '16 MB'; a KB has 1024 bytes."""
+    unit = 0
+    while unit < len(_UNITS) - 1 and round(number, 0 if unit == 0 else 1) >= _KILO:
+        number /= _KILO
+        unit += 1
+    text = f"{number:,.0f}" if unit == 0 or number >= 100 else f"{number:,.1f}".removesuffix(".0")
+    return f"{text} {_UNITS[unit]}"
+
+
+def read_size(text: str) -> int:
+    """Read '512 MB' or '1.5GB' as bytes; raise ValueError for anything else."""
+    found = _SIZE.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(f"{text!r} is not a size in bytes")
+    power = "KMGT".index(found[2].upper()) + 1 if found[2] else 0
+    return round(float(found[1]) * (1 << 10 * power))

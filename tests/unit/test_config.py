@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from sqlalchemy import make_url
 
 from whimbrel import config, errors
 
@@ -152,7 +153,7 @@ def test_nothing_that_was_read_can_be_changed(project):
             'databases.main.url = "x"\ndatabases.main.password = "x"',
             "unknown key 'password' in [databases.main]",
             2,
-            "known here: migrations, sql_dialect, url",
+            "known here: migrations, rows, sql_dialect, url",
         ),
         (
             'note = """\n[migrations]\n"""\n[migrations]\ndirectoy = 1',
@@ -451,8 +452,6 @@ def test_a_variable_without_an_end_is_refused_when_the_file_is_read(project):
 
 @given(user=st.text(min_size=1), password=st.text())
 def test_any_user_and_password_come_out_of_the_url_as_they_were(user, password):
-    from sqlalchemy import make_url
-
     database = config.DatabaseConfig(
         name="main",
         url="postgresql://${U}:${P}@host/shop",

@@ -59,3 +59,42 @@ def test_a_duration_is_written_in_the_units_that_say_something(seconds, expected
 )
 def test_a_rate_is_written_once_it_is_known(rows, seconds, expected):
     assert expected == words.rate(rows, seconds)
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        (0, "0 bytes"),
+        (1023, "1,023 bytes"),
+        (1024, "1 KB"),
+        (1536, "1.5 KB"),
+        (16 * 1024**2, "16 MB"),
+        (1024**2 - 1, "1 MB"),
+        (613.4 * 1024**2, "613 MB"),
+        (2.3 * 1024**3, "2.3 GB"),
+        (5000 * 1024**4, "5,000 TB"),
+    ],
+)
+def test_a_size_is_written_in_the_unit_that_is_read_most_easily(number, expected):
+    assert expected == words.size(number)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("512 MB", 512 * 1024**2),
+        (" 1.5GB ", 3 * 1024**3 // 2),
+        ("16 mib", 16 * 1024**2),
+        ("1 byte", 1),
+        ("0 bytes", 0),
+        ("2 TB", 2 * 1024**4),
+    ],
+)
+def test_a_size_is_read_as_people_write_it(text, expected):
+    assert expected == words.read_size(text)
+
+
+@pytest.mark.parametrize("text", ["", "512", "MB", "-1 MB", "1 MB 2", "1 XB", "1,5 MB", "١ MB"])
+def test_what_is_not_a_size_is_refused(text):
+    with pytest.raises(ValueError, match="is not a size in bytes"):
+        words.read_size(text)

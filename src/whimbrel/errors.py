@@ -13,6 +13,7 @@
     │   ├── RebuildRefused, ForeignKeysBroken
     │   ├── HistoryEdited, HistoryMissing, OutOfOrder, HalfDone, StepChanged, StepUnclear
     │   ├── LockHeld, LockLost, JournalTooNew
+    │   ├── NoKey, RowFailed, RunCancelled, MemoryExceeded
     │   ├── ModelTransactionOpen, ModelTransactionLost, ModelCallRefused, DecimalNotExact
     │   └── ValueNotStorable, ValueNotReadable
     ├── DatabaseUnavailable     no session: server down, wrong password, no such database
@@ -545,6 +546,63 @@ class JournalTooNew(RefusedError):
             database=database,
             left="nothing was changed",
             remedy="pip install --upgrade whimbrel",
+        )
+
+
+class MemoryExceeded(RefusedError):
+    slug = "memory-exceeded"
+
+    def __init__(self, *, used: str, limit: str) -> None:
+        super().__init__(
+            f"this process needs {used} of memory, and it may have {limit}",
+            object="batches were made smaller down to one row",
+            left="what was committed stays; the rest is safe to resume",
+            remedy="allow it more:  --max-memory SIZE   or in whimbrel.toml:  max_memory\n"
+            "or hold less in the migration itself: what it keeps of every row adds up",
+        )
+
+
+class NoKey(RefusedError):
+    slug = "no-key"
+
+    def __init__(self, table: str, *, engine: str) -> None:
+        super().__init__(
+            f"table {table!r} cannot be cut in batches: nothing tells its rows apart",
+            object=f"{table} has no primary key and no unique key whose columns are NOT NULL and "
+            f"can be walked in order on {engine}",
+            remedy="give it one first, in a migration of its own:  self.execute(…)\n"
+            "or change it by one statement:  self.execute(…)",
+        )
+
+
+class RowFailed(RefusedError):
+    slug = "row-failed"
+
+    def __init__(
+        self, table: str, *, key: str, cause: str, rejected: int, max_rejects: int, by: str = ""
+    ) -> None:
+        allowed = (
+            f"{words.count(rejected, 'row')} before it went to the rejects, and max_rejects is "
+            f"{max_rejects:,}"
+            if max_rejects
+            else "max_rejects is 0: no row may fail"
+        )
+        super().__init__(
+            f"a row of {table!r} cannot be changed{by}",
+            object=f"{key}; {allowed}",
+            cause=cause,
+            remedy="correct the row or the migration, then:  whimbrel up\n"
+            "or let so many rows go to the rejects, with their values:  max_rejects=… in the verb",
+        )
+
+
+class RunCancelled(RefusedError):
+    slug = "run-cancelled"
+
+    def __init__(self, run: int, *, by: str) -> None:
+        super().__init__(
+            f"run {run} was cancelled" + (f" by {by}" if by else ""),
+            remedy="go on where it stopped:  whimbrel up\nor take it back:  whimbrel down",
         )
 
 

@@ -74,6 +74,47 @@ class StepDone(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RowsStarted(Event):
+    """A step begins to work through a table in batches, or goes on with it.
+
+    `total` is about how many rows the table has, None if nobody knows; `done` how many were
+    read in an earlier attempt.
+    """
+
+    migration: str
+    position: int
+    table: str
+    total: int | None
+    done: int
+    workers: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TooLarge(Event):
+    """A table turned out too large for one transaction: the migration begins again, by steps."""
+
+    migration: str
+    table: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchDone(Event):
+    """A batch is done (and, in a migration that commits by steps, committed).
+
+    `read` and `written` count the rows of this batch, `size` is that of the next one.
+    """
+
+    migration: str
+    position: int
+    part: int
+    read: int
+    written: int
+    rejected: int
+    seconds: float
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRows(Event):
     """Rows read or written through models since the migration began, in all."""
 
@@ -108,6 +149,13 @@ class RunDone(Event):
     direction: str
     migrations: tuple[str, ...]
     seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noticed(Event):
+    """Something that the user should know once, and that stops nothing."""
+
+    what: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,13 +16,70 @@ from whimbrel import events
 
 State = Literal["waiting", "running", "done", "stopped"]
 
+# The rate is that of so many batches: some seconds, and what was before is forgotten.
+RECENT_BATCHES: Final = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowsProgress:
+    """How far a step in batches is.
+
+    `total` is about how many rows its table has; `before` were read in earlier attempts, `read`,
+    `written` and `rejected` count this one. `size` is the rows of the next batch of whichever
+    worker told last. `recent` has when the latest batches ended, and the rows read until then.
+    """
+
+    position: int
+    table: str
+    total: int | None = None
+    before: int = 0
+    workers: int = 1
+    read: int = 0
+    written: int = 0
+    rejected: int = 0
+    batches: int = 0
+    size: int | None = None
+    recent: tuple[tuple[float, int], ...] = ()
+
+    @property
+    def done(self) -> int:
+        """Return the rows that were read in all attempts."""
+        return self.before + self.read
+
+    @property
+    def fraction(self) -> float | None:
+        """Share of the rows done, or None while their number is unknown or was too low."""
+        if not self.total or self.done > self.total:
+            return None
+        return self.done / self.total
+
+    @property
+    def rate(self) -> float | None:
+        """Rows read per second over the latest batches of all workers, the waits among them.
+
+        These are the last RECENT_BATCHES, or all since the step began; None before the first.
+        """
+        if not self.batches:
+            return None
+        (since, before), (until, after) = self.recent[0], self.recent[-1]
+        return (after - before) / (until - since) if until > since else None
+
+    @property
+    def left(self) -> float | None:
+        """Seconds until all rows are done if it goes on as fast, or None if nobody can tell."""
+        if self.fraction is None or self.total is None or not self.rate:
+            return None
+        return (self.total - self.done) / self.rate
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationProgress:
     """How far one migration is.
 
     `rows` are those that its steps changed as far as the server said so, in this run;
-    `models_read` and `models_written` those that went through models.
+    `models_read` and `models_written` those that went through models. `batching` is the step in
+    batches at work, None between two of them; `rejected` counts the rows put aside in this run,
+    `resumed_at` the steps that an earlier one had begun.
     """
 
     migration: str
@@ -36,6 +93,9 @@ class MigrationProgress:
     rows_seconds: float = 0.0
     models_read: int | None = None
     models_written: int | None = None
+    batching: RowsProgress | None = None
+    rejected: int = 0
+    resumed_at: int = 0
     started_at: float | None = None
     seconds: float | None = None
     resumable: bool | None = None
@@ -101,6 +161,11 @@ class Progress:
         known = [m.rows for m in self.migrations if m.rows is not None]
         return sum(known) if known else None
 
+    @property
+    def rejected(self) -> int:
+        """Return the rows that all steps in batches put aside."""
+        return sum(m.rejected for m in self.migrations)
+
     def elapsed(self, at: float) -> float | None:
         """Return the seconds the run took, or has taken so far; None before it began."""
         if self.seconds is not None:
@@ -141,6 +206,8 @@ def advance(state: Progress, event: events.Event, *, at: float) -> Progress:
         case (
             events.MigrationStarted()
             | events.StepStarted()
+            | events.RowsStarted()
+            | events.BatchDone()
             | events.StepDone()
             | events.ModelRows()
             | events.MigrationDone()
@@ -157,6 +224,8 @@ def advance(state: Progress, event: events.Event, *, at: float) -> Progress:
 _OfMigration = (
     events.MigrationStarted
     | events.StepStarted
+    | events.RowsStarted
+    | events.BatchDone
     | events.StepDone
     | events.ModelRows
     | events.MigrationDone
@@ -168,17 +237,30 @@ def _changed(before: MigrationProgress, event: _OfMigration, at: float) -> Migra
     match event:
         case events.MigrationStarted():
             return MigrationProgress(
-                migration=event.migration, state="running", steps=event.steps, started_at=at
+                migration=event.migration,
+                state="running",
+                steps=event.steps,
+                resumed_at=event.resumed_at,
+                started_at=at,
             )
         case events.StepStarted():
-            return replace(before, position=event.position, step=event.step)
+            return replace(before, position=event.position, step=event.step, batching=None)
+        case events.RowsStarted():
+            return replace(before, batching=_rows_started(event, at))
+        case events.BatchDone():
+            return _batch_done(before, event, at)
         case events.StepDone():
             return _step_done(before, event)
         case events.ModelRows():
             return replace(before, models_read=event.read, models_written=event.written)
         case events.MigrationDone():
             return replace(
-                before, state="done", step=None, steps=event.steps, seconds=event.seconds
+                before,
+                state="done",
+                step=None,
+                batching=None,
+                steps=event.steps,
+                seconds=event.seconds,
             )
         case events.MigrationStopped():
             elapsed = before.elapsed(at)
@@ -190,6 +272,7 @@ def _step_done(before: MigrationProgress, event: events.StepDone) -> MigrationPr
         before,
         position=event.position,
         step=None,
+        batching=None,
         steps_done=before.steps_done + 1,
         steps_skipped=before.steps_skipped + event.skipped,
     )
@@ -200,6 +283,37 @@ def _step_done(before: MigrationProgress, event: events.StepDone) -> MigrationPr
         after,
         rows=(before.rows or 0) + event.rows,
         rows_seconds=before.rows_seconds + event.seconds,
+    )
+
+
+def _rows_started(event: events.RowsStarted, at: float) -> RowsProgress:
+    return RowsProgress(
+        position=event.position,
+        table=event.table,
+        total=event.total,
+        before=event.done,
+        workers=event.workers,
+        recent=((at, 0),),
+    )
+
+
+def _batch_done(before: MigrationProgress, event: events.BatchDone, at: float) -> MigrationProgress:
+    rows = before.batching
+    after = replace(before, rejected=before.rejected + event.rejected)
+    if rows is None:  # a loop of the migration's own, of which nothing was announced
+        rows = RowsProgress(position=event.position, table="", recent=((at - event.seconds, 0),))
+    read = rows.read + event.read
+    return replace(
+        after,
+        batching=replace(
+            rows,
+            read=read,
+            written=rows.written + event.written,
+            rejected=rows.rejected + event.rejected,
+            batches=rows.batches + 1,
+            size=event.size,
+            recent=(*rows.recent, (at, read))[-RECENT_BATCHES - 1 :],
+        ),
     )
 
 

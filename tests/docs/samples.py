@@ -212,6 +212,18 @@ def _refused() -> Iterator[errors.WhimbrelError]:
         note="it is freed by the server as soon as that session ends",
     )
     yield errors.LockLost(database="sqlite:///shop.db")
+    yield _at(errors.NoKey("page_views", engine="PostgreSQL"), 12)
+    failed = errors.RowFailed(
+        "orders",
+        key="id = 20417",
+        cause='null value in column "currency" of relation "orders" violates not-null constraint',
+        rejected=0,
+        max_rejects=0,
+    )
+    yield _at(failed, 14, "2 steps before it stay applied, because each step commits by itself")
+    cancelled = errors.RunCancelled(318, by="ana@desk")
+    yield _at(cancelled, 14, "2 steps before it stay applied, because each step commits by itself")
+    yield errors.MemoryExceeded(used="613 MB", limit="512 MB")
     yield errors.JournalTooNew(found=2, known=1, database=SHOP)
     yield _at(
         errors.ModelTransactionOpen(

@@ -122,6 +122,13 @@ SAMPLES: dict[type[errors.WhimbrelError], list[dict[str, object]]] = {
         }
     ],
     errors.LockLost: [{"database": URL}],
+    errors.NoKey: [{"table": "orders", "engine": "PostgreSQL"}],
+    errors.RowFailed: [
+        {"table": "orders", "key": "id = 7", "cause": "too long", "rejected": 2, "max_rejects": 2},
+        {"table": "orders", "key": "id = 7", "cause": "null", "rejected": 0, "max_rejects": 0},
+    ],
+    errors.RunCancelled: [{"run": 7, "by": "ana@desk"}, {"run": 7, "by": ""}],
+    errors.MemoryExceeded: [{"used": "613 MB", "limit": "512 MB"}],
     errors.JournalTooNew: [{"found": 9, "known": 1, "database": URL}],
     errors.ModelTransactionOpen: [{"model_side": "BEGIN at app.py:9", "remedy": "commit it"}],
     errors.ModelTransactionLost: [{"cause": "deadlock found"}],

@@ -255,3 +255,111 @@ def test_a_migration_that_begins_again_begins_from_nothing():
     of = after(RUN, started("a"), done(1, 5), stopped, started("a", steps=7)).of("a")
 
     assert progress.MigrationProgress(migration="a", state="running", steps=7, started_at=104) == of
+
+
+# --- steps in batches -----------------------------------------------------------------------
+
+
+def rows(total: int | None = 1_000, *, before: int = 0, workers: int = 1) -> events.Event:
+    return events.RowsStarted(
+        migration="a", position=1, table="t", total=total, done=before, workers=workers
+    )
+
+
+def batch(read: int, *, written: int | None = None, rejected: int = 0, size: int = 200, part=1):
+    return events.BatchDone(
+        migration="a",
+        position=1,
+        part=part,
+        read=read,
+        written=read if written is None else written,
+        rejected=rejected,
+        seconds=0.5,
+        size=size,
+    )
+
+
+def batching(*told: events.Event) -> progress.RowsProgress:
+    """The step in batches at work after these events, one second apart."""
+    found = after(RUN, started("a"), step(1), *told).of("a").batching
+    assert found is not None
+    return found
+
+
+def test_a_step_in_batches_begins_with_what_is_known_of_its_table():
+    of = batching(rows(1_000, workers=4))
+
+    assert ("t", 1_000, 0, 4, 0.0) == (of.table, of.total, of.done, of.workers, of.fraction)
+    assert (None, None, None) == (of.rate, of.left, of.size)
+
+
+def test_batches_add_up():
+    of = batching(rows(), batch(100, written=90, rejected=1), batch(150, rejected=2, size=300))
+
+    assert (250, 240, 3, 2, 300) == (of.read, of.written, of.rejected, of.batches, of.size)
+    assert 0.25 == of.fraction
+
+
+def test_rows_of_earlier_attempts_are_done_but_tell_nothing_of_the_rate():
+    of = batching(rows(before=500), batch(100))
+
+    assert (600, 0.6, 100.0, 4.0) == (of.done, of.fraction, of.rate, of.left)
+
+
+def test_the_rate_is_that_of_the_latest_batches_with_the_waits_between_them():
+    slow = [batch(10) for _ in range(50)]
+    fast = [batch(1_000) for _ in range(progress.RECENT_BATCHES - 1)]
+    waits = [events.Waiting(reason="a lock")] * 2
+
+    of = batching(rows(None), *slow, *fast, *waits, batch(1_000))
+
+    assert 1_000 * progress.RECENT_BATCHES / (progress.RECENT_BATCHES + 2) == of.rate
+
+
+@pytest.mark.parametrize("total", [None, 0, 50])
+def test_share_and_time_left_are_unknown_when_the_total_is_unknown_or_was_too_low(total):
+    of = batching(rows(total), batch(100))
+
+    assert (None, None) == (of.fraction, of.left)
+
+
+def test_batches_of_which_nothing_was_announced_are_counted_all_the_same():
+    of = batching(batch(100), batch(100))
+
+    assert (200, None, None) == (of.done, of.total, of.fraction)
+    assert of.rate is not None
+
+
+def test_a_step_in_batches_is_over_with_its_step():
+    told = (RUN, started("a"), step(1), rows(), batch(100, rejected=2))
+
+    assert after(*told, done(1, 100)).of("a").batching is None
+    assert after(*told, step(2)).of("a").batching is None
+    assert after(*told, through("a")).of("a").batching is None
+
+
+def test_a_stopped_step_in_batches_keeps_what_it_was_at():
+    stopped = events.MigrationStopped(migration="a", direction="up", resumable=True)
+
+    assert 100 == batching(rows(), batch(100), stopped).done
+
+
+def test_rejected_rows_of_a_run_are_those_of_all_its_steps():
+    state = after(RUN, started("a"), rows(), batch(9, rejected=2), done(1), batch(9, rejected=1))
+
+    assert (3, 3) == (state.rejected, state.of("a").rejected)
+
+
+def test_a_batch_ends_a_wait():
+    waiting = events.Waiting(reason="replica pg2 is 34 s behind")
+
+    assert waiting.reason == after(RUN, started("a"), rows(), waiting).waiting_for
+    assert after(RUN, started("a"), rows(), waiting, batch(1)).waiting_for is None
+
+
+def test_a_table_that_is_too_large_begins_the_migration_again():
+    large = events.TooLarge(migration="a", table="t")
+
+    state = after(RUN, started("a"), done(1, 10), large, started("a"))
+
+    assert (None, 0, "running") == (state.rows, state.of("a").steps_done, state.of("a").state)

@@ -129,14 +129,19 @@ class Journal:
         return version is not None
 
     def ensure(self) -> None:
-        """Create the journal where there is none, and commit that."""
-        if self.exists():
+        """Create the journal where there is none, bring an older one up to date; commit that."""
+        if self.exists() and self._version() == tables.VERSION:
             self.session.commit()
             return
+        # From version 1 to 2 only tables were added.
         tables.METADATA.create_all(self._connection, checkfirst=True)
-        if self._connection.execute(sa.select(tables.JOURNAL.c.id)).first() is None:
+        if self._version() is None:
             self._connection.execute(sa.insert(tables.JOURNAL).values(id=1, version=tables.VERSION))
+        self._connection.execute(sa.update(tables.JOURNAL).values(version=tables.VERSION))
         self.session.commit()
+
+    def _version(self) -> int | None:
+        return self._connection.execute(sa.select(tables.JOURNAL.c.version)).scalar()
 
     # --- migrations ---------------------------------------------------------------------------
 
@@ -233,7 +238,8 @@ class Journal:
         return int(given[0])
 
     def resume_run(self, run: RunRow, *, holder: base.Holder) -> None:
-        """Write that a run goes on."""
+        """Write that a run goes on; what was asked of it before holds no more."""
+        self._connection.execute(sa.delete(tables.CONTROLS).where(tables.CONTROLS.c.run == run.id))
         self._move(
             run,
             Status.RUNNING,
@@ -244,6 +250,10 @@ class Journal:
             finished_at=None,
             error=None,
         )
+
+    def forget_run(self, id_: int) -> None:
+        """Take back the note of a run of which nothing stays."""
+        self._connection.execute(sa.delete(tables.RUNS).where(tables.RUNS.c.id == id_))
 
     def end_run(
         self,

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -17,6 +17,7 @@ from whimbrel.engines import base, registry
 from whimbrel.migrations import desk as desks
 from whimbrel.migrations import guests, migration
 from whimbrel.migrations import operations as ops
+from whimbrel.rows import loop
 
 
 class NothingThere(base.Catalog):
@@ -41,6 +42,10 @@ class WritingDesk(desks.Desk):
         self.sql: list[str] = []
 
     def perform(self, operation: ops.Operation) -> object:
+        if isinstance(operation, ops.RowsOperation):
+            shown = operation.preview(self.task(operation))
+            self.sql.extend(f"{text.rstrip()};" for text in shown)
+            return 0
         statements = operation.statements(self.ddl)
         for statement in statements:
             text = (
@@ -58,6 +63,13 @@ class WritingDesk(desks.Desk):
         self, sql: str, params: desks.Params, send: Callable[[], guests.Answer]
     ) -> guests.Answer:
         raise AssertionError("no models here")
+
+    def batches(self, operation: ops.Batches) -> Iterator[loop.Batch]:
+        self.perform(operation)
+        yield from ()
+
+    def savepoint(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
 @contextmanager
@@ -106,6 +118,39 @@ def test_the_sql_of_a_verb_is_as_reviewed(
 
     text = "\n\n".join(["-- up", *up, "-- down", *desk.sql]) + "\n"
     golden(f"sql/{verb.name}/{engine_name}.sql", text)
+
+
+ROWS = {
+    "backfill": 'self.backfill("parent", {"code": "upper(name)"}, where="code IS NULL")',
+    "copy_rows": 'self.copy_rows("parent", "copied", {"id": "id", "name": "name"})',
+    "delete_rows": """self.delete_rows("parent", where="name LIKE 'a%'")""",
+    "transform": 'self.transform("parent", "copied", dict)',
+    "transform_in_place": 'self.transform("parent", "parent", dict)',
+    "batches": 'for _ in self.batches("parent", where="amount > 0"): pass',
+    "composite_key": 'self.backfill("twins", {"n": "n + 1"})',
+}
+
+
+@pytest.mark.parametrize("engine_name", registry.names())
+@pytest.mark.parametrize("verb", ROWS)
+def test_the_sql_of_a_batch_is_as_reviewed(
+    verb: str, engine_name: str, golden: Callable[[str, str], None]
+) -> None:
+    tables_ = """
+self.create_table("copied", [
+    self.column("id", "integer", primary_key=True), self.column("name", "text")])
+self.create_table("twins", [
+    self.column("a", "integer", primary_key=True),
+    self.column("b", "string", length=10, primary_key=True), self.column("n", "integer")])
+"""
+    with desk_for(engine_name) as desk:
+        base_class()(desk).up()  # type: ignore[attr-defined]
+        migration_from(tables_)(desk).up()  # type: ignore[attr-defined]
+        desk.sql.clear()
+
+        migration_from(ROWS[verb])(desk).up()  # type: ignore[attr-defined]
+
+    golden(f"sql/{verb}/{engine_name}.sql", "\n\n".join(["-- one batch", *desk.sql]) + "\n")
 
 
 @pytest.mark.parametrize("engine_name", ["mysql", "mariadb"])

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import abc
 import json
-from collections.abc import Callable, Mapping, Sequence
-from typing import cast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Final, cast
 
 from whimbrel import clock as clocks
-from whimbrel import errors, events
+from whimbrel import errors, events, pacing
 from whimbrel.engines import base, registry, sqltext
 from whimbrel.journal import journal, values
-from whimbrel.migrations import guests
+from whimbrel.migrations import batched, guests
 from whimbrel.migrations import operations as ops
+from whimbrel.migrations import speech as speeches
+from whimbrel.rows import loop, work, workers
+
+_SETTING: Final = workers.Setting(config=pacing.DEFAULTS)
 
 Params = Sequence[object] | Mapping[str, object] | None
 
@@ -29,8 +34,10 @@ class Desk(abc.ABC):
         sql_dialect: str | None,
         tell: events.Listener = events.nobody,
         clock: clocks.Clock = clocks.SYSTEM,
+        setting: workers.Setting = _SETTING,
     ) -> None:
         self.session = session
+        self.setting = setting
         self.engine = session.engine
         self.catalog = catalog
         self.ddl = session.engine.ddl(catalog)
@@ -40,6 +47,8 @@ class Desk(abc.ABC):
         self.clock = clock
         self.position = 0
         self.guests: guests.Guests | None = None
+        # By table: indexes and constraints that are dropped until a block of the migration ends.
+        self.missing: dict[str, list[str]] = {}
 
     @abc.abstractmethod
     def perform(self, operation: ops.Operation) -> object:
@@ -48,6 +57,54 @@ class Desk(abc.ABC):
     @abc.abstractmethod
     def through(self, sql: str, params: Params, send: Callable[[], guests.Answer]) -> guests.Answer:
         """Let one statement of a model through, or answer it from memory (guests.Port)."""
+
+    @abc.abstractmethod
+    def batches(self, operation: ops.Batches) -> Iterator[loop.Batch]:
+        """Hand out a table batch by batch."""
+
+    @abc.abstractmethod
+    def savepoint(self) -> AbstractContextManager[None]:
+        """Take back what the block did if it ends with an error, and let that pass."""
+
+    # It writes down what change() asks for, to take it back.
+    recording = False
+
+    def speech(self) -> speeches.Speech:
+        """Return how the migration's SQL is said here."""
+        return batched.speech(self.engine, self.catalog, self._dialect(self.sql_dialect))
+
+    def task(self, operation: ops.RowsOperation) -> work.Work:
+        """Return what a step in batches does; raise RefusedError when it cannot be right."""
+        return operation.task(self.speech(), self.setting.config)
+
+    def refuse_missing(self) -> None:
+        """Refuse to end while indexes are gone that without_indexes() has to make again."""
+        if self.missing:
+            raise errors.RefusedError(
+                "the block of without_indexes() failed, and the migration went on as if it had not",
+                object=self.missing_words(),
+                remedy="let the error pass, so that the next run can finish the block",
+            )
+
+    def missing_words(self) -> str:
+        """Return which indexes are gone for now."""
+        return "; ".join(
+            f"{errors.names(names)} of {table}" for table, names in self.missing.items() if names
+        )
+
+    def step(self, operation: ops.RowsOperation, made: work.Work, *, run: int) -> workers.Step:
+        """Return the current step as one that is done in batches."""
+        return batched.step(
+            operation,
+            made,
+            setting=self.setting,
+            engine=self.engine,
+            migration=self.migration,
+            run=run,
+            position=self.position,
+            tell=self.tell,
+            clock=self.clock,
+        )
 
     def prepare(
         self, sql: str, params: Params, *, dialect: str | None, reverse: str | None
@@ -107,6 +164,8 @@ class Desk(abc.ABC):
 
     def send(self, operation: ops.Operation, statements: Sequence[base.Statement]) -> base.Result:
         """Send an operation's statements; raise RefusedError when a question is answered no."""
+        if isinstance(operation, ops.LookUp):
+            return operation.result(self.session, self.catalog)
         result = base.Result(rows=None, changed=-1)
         params = operation.sent_params if isinstance(operation, ops.Execute) else None
         for statement in statements:
@@ -122,6 +181,8 @@ class Desk(abc.ABC):
                 result = self.session.execute(statement.sql, params)
             if statement.must_be is not None:
                 answer = result.rows[0][0] if result.rows else None
+                if answer != statement.must_be and isinstance(operation, ops.Require):
+                    raise operation.refused(self.session, answer)
                 if answer != statement.must_be:
                     raise errors.RefusedError(
                         statement.otherwise or f"{statement.sql} gave {answer!r}",
@@ -164,7 +225,9 @@ def recorded_answer(
     operation: ops.Operation, row: journal.StepRow, notes: journal.Journal | None
 ) -> object:
     """Return what the verb of an operation returned when the step was done."""
-    if not isinstance(operation, ops.Execute):
+    if isinstance(operation, ops.RowsOperation):
+        return row.rows_changed or 0
+    if not isinstance(operation, ops.Execute | ops.LookUp):
         return None
     text = recorded_text(row, notes)
     if text is None:
@@ -174,14 +237,14 @@ def recorded_answer(
 
 def answer(operation: ops.Operation, result: base.Result) -> object:
     """Return what the verb of an operation returns."""
-    if not isinstance(operation, ops.Execute):
+    if not isinstance(operation, ops.Execute | ops.LookUp):
         return None
     return result.rows if result.rows is not None else max(result.changed, 0)
 
 
 def changed(operation: ops.Operation, result: base.Result) -> int | None:
     """Return how many rows an operation changed, or None where that means nothing."""
-    if operation.kind is not ops.Kind.DATA:
+    if operation.kind is not ops.Kind.DATA or isinstance(operation, ops.Require):
         return None
     if result.rows is not None:
         return len(result.rows)

@@ -35,6 +35,7 @@ __all__ = [
     "Port",
     "answer_from_json",
     "answer_to_json",
+    "hosts",
     "models_on",
     "planned_answer",
 ]
@@ -42,15 +43,26 @@ __all__ = [
 
 @contextlib.contextmanager
 def models_on(
-    session: base.Session, port: Port, *, planning: bool | None = None
+    session: base.Session,
+    port: Port,
+    *,
+    planning: bool | None = None,
+    taken_back: bool = False,
 ) -> Iterator[Guests]:
     """Make models of the session's database guests on it, in this thread, for the block.
 
     While planning (as on a read-only session, if it is not said) models of other databases are
-    watched too: they read, and change nothing. Raises ModelTransactionOpen before the block if
-    a model's own connection is in a transaction, and after it whatever `Guests.check` has found.
+    watched too: they read, and change nothing. Where everything is `taken_back` afterwards they
+    may read, and are refused what could not be taken back. Raises ModelTransactionOpen before
+    the block if a model's own connection is in a transaction, and after it whatever
+    `Guests.check` has found.
     """
-    guests = Guests(session, port, planning=session.read_only if planning is None else planning)
+    guests = Guests(
+        session,
+        port,
+        planning=session.read_only if planning is None else planning,
+        taken_back=taken_back,
+    )
     try:
         with patches.hosting(guests), answers.made_up_afresh():
             if patches.is_there():
@@ -80,10 +92,13 @@ def _refusal_in(error: BaseException) -> errors.WhimbrelError | None:
 class Guests:
     """The models of one migration: who is a guest, and whether what they did may be committed."""
 
-    def __init__(self, session: base.Session, port: Port, *, planning: bool) -> None:
+    def __init__(
+        self, session: base.Session, port: Port, *, planning: bool, taken_back: bool = False
+    ) -> None:
         self.session = session
         self.port = port
         self.planning = planning
+        self._taken_back = taken_back
         # table -> key column into which models wrote keys of their own (for after_models).
         self.explicit_keys: dict[str, str] = {}
         # table -> how often a plan left out a change that models make in another database.
@@ -160,9 +175,10 @@ class Guests:
 
     def refuse_async(self, owner: Upstream, model: Upstream) -> None:
         """Raise ModelCallRefused if an asynchronous model may be of this database."""
-        if not engine_models.serves(self.session.engine, owner) or not self.facts.may_be_same(
+        same = engine_models.serves(self.session.engine, owner) and self.facts.may_be_same(
             owner, self.session
-        ):
+        )
+        if not same and not self._taken_back:
             return
         raise errors.ModelCallRefused(
             f"a statement of the asynchronous model {model.__name__}",
@@ -230,7 +246,8 @@ class Guests:
 
     def _invite(self, owner: Upstream) -> Upstream | None:
         if not self._is_ours(owner, ask=True):
-            return self._made(owner, _Watched(self, owner)) if self.planning else None
+            watched = self.planning or self._taken_back
+            return self._made(owner, _Watched(self, owner)) if watched else None
         if self.facts.open_transaction(owner):
             raise errors.ModelTransactionOpen(
                 f"a model's own connection ({type(owner).__name__}) is in a transaction on the "
@@ -256,6 +273,16 @@ class Guests:
                 why="the migration's connection belongs to the thread that runs it",
                 remedy="call the model in up() itself, not in a thread that it starts",
             )
+
+    def refuse_elsewhere(self, table: str) -> None:
+        """Refuse a change in another database for good, unless it is only planned."""
+        if self.planning:
+            return
+        self._refusal = errors.RefusedError(
+            f"a model changes table {table!r} of another database, which commits by itself",
+            remedy="try it on copies of both databases; nothing there is taken back",
+        )
+        raise self._refusal
 
     # --- statements -----------------------------------------------------------------------------
 
@@ -373,6 +400,7 @@ class _Watched:
         guests._before_statement(sql, dialect)
         if sqltext.kind(sql, dialect) is not sqltext.Kind.QUERY:
             table = ".".join(changes.read(sql).table) or sql.split(None, 1)[0].upper()
+            guests.refuse_elsewhere(table)
             guests.elsewhere[table] = guests.elsewhere.get(table, 0) + 1
             return planned_answer(sql, params)
         with contextlib.closing(self._owner._get_cursor()) as cursor:
@@ -387,6 +415,11 @@ class _Watched:
 
     def catch_up(self, schema: str | None, table: str, columns: Sequence[str]) -> None:
         """Nothing is inserted that a counter would have to know."""
+
+
+def hosts(backend: Upstream) -> bool:
+    """Say whether a model's backend is a guest on the migration's own connection."""
+    return isinstance(backend, guest_backend.Guest) and isinstance(backend._line, _Hosted)
 
 
 def _read(cursor: engine_models.Driver) -> Answer:

@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from whimbrel import errors, tables
-from whimbrel.engines import base
 from whimbrel.migrations import operations as ops
+from whimbrel.migrations import restructure, row_verbs
+from whimbrel.migrations.expansions import common
 
 if TYPE_CHECKING:
     from whimbrel.migrations import desk
@@ -22,7 +23,7 @@ Names = str | Sequence[str]
 IndexColumns = str | tables.Sql | Sequence[str | tables.Sql]
 
 
-class Migration:
+class Migration(row_verbs.RowVerbs, restructure.Restructuring):
     """A change of schema and data, with `up()` and optional `down()`, or with `change()`.
 
     `depends_on` names migrations that come before this one; without it, every file with an
@@ -53,7 +54,7 @@ class Migration:
         comment: str | None = None,
     ) -> None:
         """Create a table. A composite key is given here, or by primary_key on several columns."""
-        _not_ours(name)
+        common.not_ours(name)
         key = _names(primary_key) if primary_key else ()
         key = key or tuple(column.name for column in columns if column.primary_key)
         seen = [column.name for column in columns]
@@ -76,7 +77,7 @@ class Migration:
 
     def rename_table(self, old: str, new: str) -> None:
         """Rename a table."""
-        _not_ours(new)
+        common.not_ours(new)
         self._desk.perform(ops.RenameTable(table=old, to=new))
 
     # --- columns ----------------------------------------------------------------------------
@@ -239,8 +240,8 @@ class Migration:
             columns=here,
             ref_table=ref_table,
             ref_columns=there,
-            on_delete=_action(on_delete),
-            on_update=_action(on_update),
+            on_delete=common.action(on_delete),
+            on_update=common.action(on_update),
             deferrable=deferrable,
         )
         self._desk.perform(ops.AddForeignKey(table=table, key=key))
@@ -295,15 +296,6 @@ class Migration:
         return cast("list[tuple[object, ...]]", self._desk.perform(operation))
 
 
-def _not_ours(table: str) -> None:
-    if table.lower().startswith(base.OUR_PREFIX):
-        raise errors.UsageError(
-            f"a table cannot be called {table!r}: names beginning with {base.OUR_PREFIX} "
-            "are those of the journal",
-            remedy="choose another name",
-        )
-
-
 def _in_key(column: tables.Column) -> tables.Column:
     if column.null:
         raise errors.BadColumn(
@@ -326,16 +318,3 @@ def _spread(value: object, times: int) -> tuple:  # type: ignore[type-arg]
 
 def _digest(text: str) -> str:
     return hashlib.sha256(" ".join(text.split()).encode()).hexdigest()[:8]
-
-
-def _action(word: str | None) -> tables.Action | None:
-    if word is None:
-        return None
-    text = word.upper().replace("_", " ")
-    for action in tables.ACTIONS:
-        if action == text:
-            return action
-    raise errors.UsageError(
-        f"{word!r} is not what a foreign key can do",
-        remedy=f"use one of: {', '.join(tables.ACTIONS)}",
-    )

@@ -9,7 +9,10 @@ from whimbrel import errors
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedStep:
-    """One step; `times` is how often the same statement came from the same line of a loop."""
+    """One step; `times` is how often the same statement came from the same line of a loop.
+
+    `rows` is about how many rows a step in batches works through, None if that is not known.
+    """
 
     position: int
     kind: str
@@ -22,6 +25,7 @@ class PlannedStep:
     times: int = 1
     done: bool = False
     note: str = ""
+    rows: int | None = None
 
     def as_json(self) -> dict[str, object]:
         """Return the step as plain values."""
@@ -37,12 +41,16 @@ class PlannedStep:
             "times": self.times,
             "done": self.done,
             "note": self.note,
+            "rows": self.rows,
         }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationPlan:
-    """One migration; `undecided` says why the rest is decided while running, if it is."""
+    """One migration; `undecided` says why the rest is decided while running, if it is.
+
+    `too_large` is the table because of which it is not one transaction, if there is one.
+    """
 
     id: str
     direction: str
@@ -54,6 +62,7 @@ class MigrationPlan:
     undecided: str | None = None
     problem: errors.WhimbrelError | None = None
     resumes: bool = False
+    too_large: str = ""
 
     @property
     def count(self) -> int | None:
@@ -70,6 +79,7 @@ class MigrationPlan:
             "rebuilds_table": self.rebuilds,
             "reversible": self.reversible,
             "resumes": self.resumes,
+            "too_large_for_one_transaction": self.too_large or None,
             "steps": [step.as_json() for step in self.steps],
             "undecided": self.undecided,
             "problem": self.problem.as_json() if self.problem else None,

@@ -7,27 +7,32 @@ instead of guessing.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from types import FrameType
 from typing import Any, Final, NoReturn
 
 import sqlalchemy as sa
 
-from whimbrel import errors
+from whimbrel import errors, words
 from whimbrel.engines import base, sqltext
 from whimbrel.journal import journal
 from whimbrel.migrations import desk as desks
-from whimbrel.migrations import guests
+from whimbrel.migrations import failures, guests, sizes
 from whimbrel.migrations import operations as ops
 from whimbrel.migrations import plan as plans
 from whimbrel.migrations.operations import reversal
+from whimbrel.rows import keys, loop, work
 
 # A loop that asks the same question so often waits for changes that a plan does not make.
 SAME_QUESTIONS: Final = 200
 # Model statements are folded; a plan need not walk through a million of them.
 MODEL_STATEMENTS: Final = 5_000
+# Of a loop over batches a plan sees the first rows.
+_FIRST_ROWS: Final = 100
 
 
 class Undecided(BaseException):
@@ -96,6 +101,10 @@ class PlanDesk(desks.Desk):
         self._asked: dict[str, int] = {}
         self._folds: dict[tuple[str, str], int] = {}
         self._model_statements = 0
+        self._sizes = sizes.Sizes(self.session, self.setting.config)
+        # A table that is too large for one transaction: its name.
+        self.large = ""
+        self._short_lived: errors.RefusedError | None = None
 
     # --- verbs --------------------------------------------------------------------------------
 
@@ -104,11 +113,20 @@ class PlanDesk(desks.Desk):
         row = self._recorded.get(self.position)
         if row is not None and self._is_done(row, operation):
             self._add(operation, (), done=True)
+            failures.again(row, self.session)
             return desks.recorded_answer(operation, row, self._notes)
         if operation.kind is ops.Kind.QUERY:
             return self._query(operation)
-        if not self.whole:
+        if isinstance(operation, ops.RowsOperation):
+            self._plan_rows(operation)
+            return UnknownCount()
+        self._sizes.follow(operation)
+        try:
             desks.refuse_short_lived(operation, self.engine)
+        except errors.RefusedError as error:
+            if not self.whole:
+                raise
+            self._short_lived = error
         statements = operation.statements(self.ddl)
         if self.whole and any(statement.alone for statement in statements):
             raise errors.UsageError(
@@ -124,6 +142,73 @@ class PlanDesk(desks.Desk):
         operation.forward(self.planned, self.ddl)
         self.planned.apply(statements)
         return None
+
+    def savepoint(self) -> AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+    def go_by_steps(self) -> None:
+        """Plan it step by step after all; raise RefusedError for what does not outlive a step."""
+        self.whole = False
+        if self._short_lived is not None:
+            raise self._short_lived
+
+    # --- batches ------------------------------------------------------------------------------
+
+    def _plan_rows(self, operation: ops.RowsOperation) -> work.Work:
+        made = self.task(operation)
+        rows = self._sizes.of(made)
+        if self._sizes.is_large(rows):
+            self.large = self.large or operation.walked
+            if not made.way.key.columns:
+                raise errors.NoKey(operation.walked, engine=self.engine.title)
+        self._sizes.follow(operation, rows)
+        self.changed = self.changed or not isinstance(operation, ops.Batches)
+        self.steps.append(
+            plans.PlannedStep(
+                position=self.position,
+                kind=operation.kind.value,
+                words=operation.describe(),
+                statements=operation.preview(made),
+                lock="",
+                reversible=not self._irreversible(operation),
+                irreversible_because=self._irreversible(operation),
+                where=self._line(),
+                note=self._how(made, rows, operation),
+                rows=rows,
+            )
+        )
+        return made
+
+    def _how(self, made: work.Work, rows: int | None, operation: ops.RowsOperation) -> str:
+        if rows is None:
+            return "how many rows is seen while running"
+        if not self._sizes.is_large(rows):
+            return f"{words.count(rows, 'row')}"
+        step = self.step(operation, made, run=0)
+        by = f", {step.workers} workers" if step.workers > 1 else ""
+        return f"about {words.count(rows, 'row')}, in batches by {made.way.key}{by}"
+
+    def batches(self, operation: ops.Batches) -> Iterator[loop.Batch]:
+        """Plan a loop by its first batch, read from the real table."""
+        self.position += 1
+        row = self._recorded.get(self.position)
+        if row is not None and self._is_done(row, operation):
+            self._add(operation, (), done=True)
+            return
+        made = self._plan_rows(operation)
+        try:
+            keys_, rows, _, _ = made.take(self.session, keys.Range(), _FIRST_ROWS)  # type: ignore[attr-defined]
+        except sa.exc.DBAPIError:
+            self.session.rollback()
+            raise Undecided(f"what the loop over {operation.walked} finds") from None
+        if rows:
+            # What a loop does with its batches is not noted step by step, nor found as done.
+            recorded, self._recorded = self._recorded, {}
+            position = self.position
+            yield loop.Batch(rows=rows, keys=[k[0] if len(k) == 1 else k for k in keys_])
+            self._recorded = recorded
+            if not self.whole:
+                self.position = position
 
     def _follow_raw(self, operation: ops.Execute, statements: Sequence[base.Statement]) -> None:
         if operation.kind is ops.Kind.SESSION:
@@ -172,6 +257,8 @@ class PlanDesk(desks.Desk):
             )
         if row.status == "done":
             return True
+        if isinstance(operation, ops.RowsOperation):
+            return False
         before = json.loads(row.noted or "{}").get("before", {})
         return bool(operation.happened(self.planned, before))
 
@@ -187,6 +274,7 @@ class PlanDesk(desks.Desk):
         row = self._recorded.get(self.position)
         if row is not None:
             self._add_model(sql, done=True)
+            failures.again(row, self.session)
             return guests.answer_from_json(desks.recorded_text(row, self._notes) or "")
         self._add_model(sql)
         if sort is sqltext.Kind.QUERY:
@@ -314,18 +402,32 @@ class PlanDesk(desks.Desk):
 
 
 class RecordDesk(PlanDesk):
-    """Records the operations of change(), so that they can be reversed."""
+    """Records the operations of change(), so that they can be reversed on the desk `outer`."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    recording = True
+
+    def __init__(self, *args: Any, outer: desks.Desk, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.outer = outer
         self.operations: list[ops.Operation] = []
 
     def perform(self, operation: ops.Operation) -> object:
+        if isinstance(operation, ops.LookUp):
+            # What it is made of changes on the way back: the run has to keep the answer.
+            return self.outer.perform(operation)
         if operation.kind is ops.Kind.QUERY:
             return self._query(operation)
         self.operations.append(operation)
         self.changed = True
-        return UnknownCount() if isinstance(operation, ops.Execute) else None
+        raw = isinstance(operation, ops.Execute | ops.RowsOperation)
+        return UnknownCount() if raw else None
+
+    def batches(self, operation: ops.Batches) -> Iterator[loop.Batch]:
+        raise errors.Irreversible(
+            operation.describe(),
+            why="what a loop does with its batches has no way back",
+            remedy="write up() and down() instead of change()",
+        )
 
     def through(
         self, sql: str, params: desks.Params, send: Callable[[], guests.Answer]

@@ -7,6 +7,7 @@ lock and refusing what cannot be right happen here, running in `runner.py`.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import getpass
 import io
 import os
@@ -15,6 +16,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -23,10 +25,12 @@ from whimbrel import clock as clocks
 from whimbrel import config as configs
 from whimbrel import errors, events
 from whimbrel.engines import base, registry
-from whimbrel.journal import journal
+from whimbrel.journal import journal, parts
+from whimbrel.migrations import dry_report, dry_run, guests, loader, patches, planning, runner
 from whimbrel.migrations import graph as graphs
-from whimbrel.migrations import guests, loader, patches, planning, runner
 from whimbrel.migrations import plan as plans
+from whimbrel.migrations import runs as watching
+from whimbrel.rows import workers
 
 EDITED, MISSING, PENDING, OUT_OF_ORDER = "edited", "missing", "pending", "out of order"
 
@@ -167,6 +171,43 @@ class Project:
             notes = journal.Journal(session, self.clock)
             return notes.runs(limit=limit) if notes.exists() else []
 
+    def runs(self, *, limit: int | None = None) -> list[watching.RunState]:
+        """Return the runs, the newest first, with their rows, and whether they live."""
+        return watching.patient(
+            self._open_looking,
+            partial(watching.overview, clock=self.clock, limit=limit),
+            self.clock,
+        )
+
+    def run(self, number: int | None = None, *, rejects: int | None = 0) -> watching.RunView:
+        """Return one run with its steps; without a number the one at work, or else the last.
+
+        `rejects` is how many of its rejected rows are read at most, None for all of them.
+        """
+        look = partial(watching.view, clock=self.clock, number=number, rejects=rejects)
+        return watching.patient(self._open_looking, look, self.clock)
+
+    def ask(
+        self,
+        number: int | None = None,
+        *,
+        asked: parts.Asked | None = None,
+        max_rows_per_second: float | None = None,
+    ) -> watching.Answer:
+        """Ask something of the run at work in another process; 0 rows per second is no limit.
+
+        Raises RefusedError if it is not at work, or could not do it.
+        """
+        return watching.ask(
+            self._open_looking,
+            lambda: registry.open_session(self._url),
+            number,
+            asked=asked,
+            max_rows_per_second=max_rows_per_second,
+            by=f"{_user()}@{socket.gethostname()}",
+            clock=self.clock,
+        )
+
     # --- doing --------------------------------------------------------------------------------
 
     def up(
@@ -183,6 +224,40 @@ class Project:
             path = self._path(graph, known, runner.UP, count=count, to=to)
             session.commit()
             return self._run(session, lock, holder, graph, known, runner.UP, path)
+
+    def dry_run(
+        self,
+        *,
+        count: int | None = None,
+        to: str | None = None,
+        out_of_order: bool = False,
+        sample: int | None = None,
+    ) -> dry_report.Report:
+        """Do what `up` would do in one transaction, take it all back, and report what was seen.
+
+        With `sample` steps in batches work on so many rows only. Raises what the plan refuses
+        and what cannot be taken back; what fails on the way is in the report.
+        """
+        graph = self.graph()
+        with self._held() as session:
+            known = _known(session, self.clock)
+            self._refuse_history(graph, known, out_of_order=out_of_order)
+            path = self._path(graph, known, runner.UP, count=count, to=to)
+            session.rollback()
+            with self._looking() as looking:
+                plan = self._plan(looking, graph, known, runner.UP, path)
+            if plan.problem is not None:
+                raise plan.problem
+            dry = dry_run.DryRun(
+                session,
+                setting=dataclasses.replace(self._setting(), sample=sample),
+                sql_dialect=self.database.sql_dialect,
+                tell=self.tell,
+                clock=self.clock,
+            )
+            half = [row.id for row in known if row.status in journal.HALF]
+            with loader.importable(self.config.root):
+                return dry.run([graph.files[id_] for id_ in path], plan, half)
 
     def down(self, *, count: int | None = None, to: str | None = None) -> Outcome:
         """Take applied migrations back: the last one, the last `count`, or all after `to`.
@@ -266,9 +341,12 @@ class Project:
 
     # --- sessions -----------------------------------------------------------------------------
 
+    def _open_looking(self) -> base.Session:
+        return registry.open_session(self._url, read_only=True)
+
     @contextmanager
     def _looking(self) -> Iterator[base.Session]:
-        session = registry.open_session(self._url, read_only=True)
+        session = self._open_looking()
         try:
             yield session
         finally:
@@ -309,6 +387,29 @@ class Project:
                 ) from error
         finally:
             session.close()
+
+    @contextmanager
+    def _held(self) -> Iterator[base.Session]:
+        """Open a session with the lock and nothing else: the journal stays as it is."""
+        session = registry.open_session(self._url)
+        try:
+            lock = session.engine.lock(session, self.clock)
+            lock.acquire(self._holder())
+            try:
+                yield session
+            finally:
+                # A session that is gone has freed the lock itself.
+                with contextlib.suppress(sa.exc.SQLAlchemyError):
+                    lock.release()
+        finally:
+            session.close()
+
+    def _setting(self) -> workers.Setting:
+        return workers.Setting(
+            config=self.database.rows,
+            open_session=lambda: registry.open_session(self._url),
+            replicas=self.database.replicas,
+        )
 
     def _holder(self) -> base.Holder:
         return base.Holder(
@@ -439,8 +540,9 @@ class Project:
             recorded=recorded,
             notes=notes,
             path=str(file.path),
-            whole=runner.runs_whole(file, session.engine),
+            whole=runner.runs_whole(file, session.engine) and not half,
             by_change=loader.defines(file.cls, "change"),
+            setting=workers.Setting(config=self.database.rows),
         )
         # What earlier migrations of this plan change is not there yet, either.
         desk.changed = changed
@@ -454,6 +556,8 @@ class Project:
                     remedy="write down(), or restore a backup",
                 )
             self._walk(file, direction, desk)
+            if desk.large and desk.whole and file.cls.transactional is None:
+                desk.go_by_steps()
         except planning.Undecided as reason:
             undecided = str(reason)
         except errors.WhimbrelError as error:
@@ -487,6 +591,7 @@ changes were not made"
             undecided=undecided,
             problem=problem,
             resumes=bool(recorded),
+            too_large=desk.large,
         )
 
     def _walk(self, file: loader.MigrationFile, direction: str, desk: planning.PlanDesk) -> None:
@@ -525,6 +630,7 @@ changes were not made"
             sql_dialect=self.database.sql_dialect,
             tell=self.tell,
             clock=self.clock,
+            setting=self._setting(),
         )
         done: list[str] = []
         with loader.importable(self.config.root):

@@ -12,10 +12,11 @@ import sqlalchemy as sa
 from whimbrel import clock as clocks
 from whimbrel import config, errors, events, words
 from whimbrel.engines import base
-from whimbrel.journal import journal
+from whimbrel.journal import journal, parts
+from whimbrel.migrations import batched, guests, loader, planning, stepwise, undo, whole
 from whimbrel.migrations import desk as desks
-from whimbrel.migrations import guests, loader, planning, stepwise, undo, whole
 from whimbrel.migrations import plan as plans
+from whimbrel.rows import workers
 
 UP, DOWN, TAKE_BACK = "up", "down", "take back"
 
@@ -30,10 +31,12 @@ def perform(file: loader.MigrationFile, direction: str, desk: desks.Desk) -> Non
     migration = file.cls(desk)
     if not loader.defines(file.cls, "change"):
         getattr(migration, direction)()
+        desk.refuse_missing()
         return
     change = migration.change  # type: ignore[attr-defined]
     if direction == UP:
         change()
+        desk.refuse_missing()
         return
     recorder = planning.RecordDesk(
         desk.session,
@@ -41,6 +44,7 @@ def perform(file: loader.MigrationFile, direction: str, desk: desks.Desk) -> Non
         migration=desk.migration,
         sql_dialect=desk.sql_dialect,
         path=str(file.path),
+        outer=desk,
     )
     with guests.models_on(desk.session, recorder, planning=True):
         file.cls(recorder).change()  # type: ignore[attr-defined]
@@ -66,7 +70,9 @@ class Runner:
         sql_dialect: str | None,
         tell: events.Listener,
         clock: clocks.Clock,
+        setting: workers.Setting,
     ) -> None:
+        self.setting = setting
         self.session = session
         self.engine = session.engine
         self.notes = journal.Journal(session, clock)
@@ -81,8 +87,14 @@ class Runner:
     ) -> None:
         """Run one migration in one direction; raise MigrationFailed or what refused it."""
         started = self.clock.seconds()
-        if runs_whole(file, self.engine):
-            steps = self._whole(file, direction, plan)
+        whole_ = runs_whole(file, self.engine) and (plan is None or plan.whole)
+        if whole_ and self._unfinished(file.id, direction) is None:
+            try:
+                steps = self._whole(file, direction, plan)
+            except batched.TooLarge as found:
+                # Nothing of it stays. Seen only now: other tables had to be filled first.
+                self.tell(events.TooLarge(migration=file.id, table=found.table))
+                steps = self._by_steps(file, direction, plan)
         else:
             steps = self._by_steps(file, direction, plan)
         self.tell(
@@ -101,7 +113,8 @@ class Runner:
     ) -> int:
         run = self._begin(file, direction, by_steps=False, plan=plan)
         started = self.clock.seconds()
-        desk = whole.WholeDesk(self.session, run=run, **self._desk_options(file))
+        large = file.cls.transactional is True
+        desk = whole.WholeDesk(self.session, run=run, large=large, **self._desk_options(file))
         # Undecided: a rebuild may still come, and cannot be prepared for later.
         rebuilds = plan is None or plan.rebuilds or plan.undecided is not None
         try:
@@ -109,7 +122,7 @@ class Runner:
             with guests.models_on(self.session, desk) as guest:
                 desk.guests = guest
                 perform(file, direction, desk)
-            desk.end_models()
+            desk.end()
             self.engine.after_models(self.session, guest.explicit_keys)
             self.engine.before_commit(self.session)
             self.notes.write_steps(desk.rows)
@@ -117,6 +130,12 @@ class Runner:
                          steps=desk.position)  # fmt: skip
             self.lock.check()
             self.session.commit()
+        except batched.TooLarge:
+            self.session.rollback()
+            self.engine.end_migration(self.session)
+            self.notes.forget_run(run)
+            self.session.commit()
+            raise
         except BaseException as error:
             failed = self._wrap(error, file, direction, desk, whole_=True, plan=plan)
             self._record_failure(run, failed, desk.position)
@@ -140,7 +159,6 @@ class Runner:
             self.session, run=run, notes=self.notes, lock=self.lock, **self._desk_options(file)
         )
         try:
-            self._half(file, direction, run)
             with guests.models_on(self.session, desk) as guest:
                 desk.guests = guest
                 perform(file, direction, desk)
@@ -173,7 +191,6 @@ class Runner:
             )
         else:
             self.notes.set_status(file.id, journal.Applied.HALF_DOWN, run=run)
-        self.session.commit()
 
     def _forget_if_untouched(self, file: loader.MigrationFile, direction: str, run: int) -> None:
         """A run that failed before its first step left nothing half done."""
@@ -250,6 +267,7 @@ class Runner:
             "sql_dialect": file.cls.sql_dialect or self.sql_dialect,
             "tell": self.tell,
             "clock": self.clock,
+            "setting": self.setting,
         }
 
     def _begin(
@@ -263,7 +281,8 @@ class Runner:
         earlier = self._unfinished(file.id, direction) if by_steps else None
         if earlier is not None:
             self.notes.resume_run(earlier, holder=self.holder)
-            run, resumed_at = earlier.id, len(self.notes.steps(earlier.id))
+            run = earlier.id
+            resumed_at = sum(step.status == "done" for step in self.notes.steps(run))
         else:
             resumed_at = 0
             run = self.notes.begin_run(
@@ -273,6 +292,8 @@ class Runner:
                 holder=self.holder,
                 fingerprint=file.fingerprint,
             )
+        if by_steps and direction != TAKE_BACK:
+            self._half(file, direction, run)
         self.session.commit()
         self.tell(
             events.MigrationStarted(
@@ -362,6 +383,11 @@ class Runner:
                 if done
                 else "nothing was changed"
             )
+            if isinstance(desk, stepwise.StepDesk) and desk.half_done and self._alive():
+                left += self._batches_done(desk)
+            if desk.missing:
+                left += f"\nmissing until the migration is finished or taken back: \
+{desk.missing_words()}"
             if isinstance(desk, stepwise.StepDesk) and desk.in_doubt:
                 left = f"{left if done else 'nothing before it'}; step {desk.position} itself \
 may have happened, in part or whole"
@@ -378,7 +404,10 @@ may have happened, in part or whole"
             remedy += "\nor take the finished steps back:  whimbrel down"
         if isinstance(error, errors.WhimbrelError):
             cause = f"{error.what} ({error.cause})" if error.cause else error.what
-            remedy = f"{error.remedy}\n{remedy}" if error.remedy else remedy
+            if isinstance(error, errors.RunCancelled | errors.RowFailed):
+                remedy = error.remedy or remedy  # it says all there is to do
+            else:
+                remedy = f"{error.remedy}\n{remedy}" if error.remedy else remedy
         else:
             cause = self._cause(error)
         return errors.MigrationFailed(
@@ -391,6 +420,20 @@ may have happened, in part or whole"
             remedy=remedy,
             resumable=not whole_,
             slug=error.slug if isinstance(error, errors.WhimbrelError) else None,
+        )
+
+    def _batches_done(self, desk: stepwise.StepDesk) -> str:
+        """Return what is done of the step in batches that failed, in words."""
+        try:
+            rows = parts.Parts(self.session, desk.run).read(desk.half_done)
+        except sa.exc.DBAPIError:
+            return ""
+        totals = workers.Totals.of(rows)
+        if not totals.batches:
+            return ""
+        return (
+            f"\nand of step {desk.half_done} {words.count(totals.read, 'row')} in "
+            f"{words.count(totals.batches, 'batch')}; the next run goes on behind them"
         )
 
     def _done(self, desk: desks.Desk) -> int:

@@ -8,8 +8,9 @@ catalog. So the user's Python runs again, and its effects do not.
 from __future__ import annotations
 
 import contextlib
-import importlib
+import dataclasses
 import json
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, cast
@@ -19,10 +20,11 @@ import sqlalchemy as sa
 from whimbrel import clock as clocks
 from whimbrel import errors, events
 from whimbrel.engines import base, sqltext
-from whimbrel.journal import journal, values
+from whimbrel.journal import journal, parts, values
+from whimbrel.migrations import batched, failures, guests
 from whimbrel.migrations import desk as desks
-from whimbrel.migrations import guests
 from whimbrel.migrations import operations as ops
+from whimbrel.rows import loop, walker, workers
 
 # Statements of models are committed in groups: one commit each would cost most of the time.
 MODEL_STATEMENTS_PER_COMMIT: Final = 500
@@ -56,6 +58,11 @@ class StepDesk(desks.Desk):
         self.finished = sum(row.status == _DONE for row in self.recorded.values())
         self._in_doubt: set[int] = set()  # "about to" in the journal
         self._without_transactions: frozenset[str] | None = None
+        # Parts of a step in batches belong to one attempt; this is its name.
+        self._owner = secrets.token_hex(16)
+        self._loop: batched.HandedOut | None = None
+        self.half_done = 0  # a step in batches that failed
+        self._open_savepoints = 0
 
     # --- verbs --------------------------------------------------------------------------------
 
@@ -65,14 +72,22 @@ class StepDesk(desks.Desk):
                 "a step commits by itself, and a model's transaction is open around it",
                 remedy="end the model's transaction before the next verb of the migration",
             )
+        self._close_left_loop()
+        if self._loop is not None:
+            return self._inside_batch(operation)
+        self._refuse_after_half_done()
         self.position += 1
         words = operation.describe()
         row = self.recorded.get(self.position)
         desks.refuse_short_lived(operation, self.engine)
         if row is not None:
             self._recognise(row, words, operation.content())
-            if row.status == _DONE or self._decide(row, operation):
+            if row.status == _DONE:
                 return self._replay(row, operation)
+        if isinstance(operation, ops.RowsOperation):
+            return self._in_batches(operation)
+        if row is not None and self._decide(row, operation):
+            return self._replay(row, operation)
         self.tell(events.StepStarted(migration=self.migration, position=self.position, step=words))
         started = self.clock.seconds()
         try:
@@ -100,6 +115,8 @@ class StepDesk(desks.Desk):
             kept = result if operation.kind is ops.Kind.QUERY else None
             self._note(operation, _DONE, answer=kept, sent=result)
             return result
+        if self._open_savepoints:
+            return self._in_savepoint(operation)
         if operation.kind is ops.Kind.DATA and not (
             self._may_commit(operation)
             or any(statement.alone for statement in operation.statements(self.ddl))
@@ -130,6 +147,242 @@ class StepDesk(desks.Desk):
         tokens = sqltext.significant(operation.sent, self.engine.dialect)
         names = {token.text.strip('`"').casefold() for token in tokens}
         return not names.isdisjoint(self._without_transactions)
+
+    # --- batches ------------------------------------------------------------------------------
+
+    def _in_batches(self, operation: ops.RowsOperation) -> int:
+        """Do a step in batches, or what an interrupted run left of it."""
+        words, started = operation.describe(), self.clock.seconds()
+        self.tell(events.StepStarted(migration=self.migration, position=self.position, step=words))
+        made = self.task(operation)
+        step = self.step(operation, made, run=self.run)
+        if self._open_savepoints:
+            return self._small_in_savepoint(operation, step)
+        fresh = self.position not in self.recorded
+        if fresh:
+            self._prepare(operation, step)
+        else:
+            self._refuse_new_addresses(step)
+        self.half_done = self.position
+        totals = step.committed(self.session, self._owner, self.lock.check, fresh=fresh)
+        self.half_done = 0
+        self.engine.after_models(self.session, operation.explicit_keys(self.catalog))
+        self._finish_rows(operation, self.position, totals.written, started)
+        return totals.written
+
+    def _small_in_savepoint(self, operation: ops.RowsOperation, step: workers.Step) -> int:
+        config = self.setting.config
+        batched.refuse_without_transactions(operation, self.session)
+        if batched.is_large(step.task, self.session, config):
+            raise errors.RefusedError(
+                f"table {operation.walked!r} is too large for a savepoint: it has more than "
+                f"{config.small_table:,} rows",
+                remedy="do this step before or after the block; by itself it commits each batch",
+            )
+        started = self.clock.seconds()
+        totals = step.inside(self.session)
+        self.engine.after_models(self.session, operation.explicit_keys(self.catalog))
+        self._note(operation, _DONE, rows=totals.written)
+        self.tell(
+            events.StepDone(
+                migration=self.migration,
+                position=self.position,
+                step=operation.describe(),
+                rows=totals.written,
+                seconds=self.clock.seconds() - started,
+            )
+        )
+        return totals.written
+
+    def _prepare(self, operation: ops.RowsOperation, step: workers.Step) -> None:
+        """Write the step and its parts, whose upper end is that of now, in one commit."""
+        batched.refuse_uncuttable(step.task, self.session, self.setting.config)
+        batched.refuse_without_transactions(operation, self.session)
+        self.flush()
+        self.session.begin()
+        ranges = step.ranges(self.session)
+        parts.Parts(self.session, self.run, self.clock).write(
+            self.position,
+            [(range_.lower, range_.upper) for range_ in ranges],
+            owner=self._owner,
+        )
+        before: dict[str, object] = {}
+        if step.task.way.key.address:
+            before["addresses"] = self.engine.address_age(self.session)
+        self._note(operation, _ABOUT_TO, before=before)
+        self.flush()
+
+    def _refuse_new_addresses(self, step: workers.Step) -> None:
+        """Refuse to go on by addresses that rows may not have any more."""
+        if not step.task.way.key.address:
+            return
+        noted = json.loads(self.recorded[self.position].noted or "{}").get("before", {})
+        if noted.get("addresses") != self.engine.address_age(self.session):
+            raise errors.RefusedError(
+                f"the rows of {step.task.table.name!r} may have been renumbered since the run was "
+                "interrupted: the schema was changed, or the file vacuumed",
+                object=f"the table has no key, so its rows are found by {step.task.way.key}",
+                remedy="take the finished steps back:  whimbrel down\n"
+                "and give the table a key before you run it again",
+            )
+
+    def _finish_rows(
+        self, operation: ops.RowsOperation, position: int, rows: int, started: float
+    ) -> None:
+        seconds = self.clock.seconds() - started
+        self.notes.finish_step(self.run, position, rows_changed=rows, seconds=seconds)
+        self.lock.check()
+        self.session.commit()
+        self.finished += 1
+        self.tell(
+            events.StepDone(
+                migration=self.migration,
+                position=position,
+                step=operation.describe(),
+                rows=rows,
+                seconds=seconds,
+            )
+        )
+
+    def batches(self, operation: ops.Batches) -> Iterator[loop.Batch]:
+        self._close_left_loop()
+        self._refuse_after_half_done()
+        if self._open_savepoints:
+            raise errors.RefusedError(
+                "batches commit one by one, and a savepoint is open around them",
+                remedy="open the savepoint inside of the loop",
+            )
+        if self._loop is not None:
+            raise errors.UsageError(
+                "batches inside of batches would be committed with the outer one",
+                remedy="read the inner rows by self.execute(…)",
+            )
+        self.position += 1
+        row = self.recorded.get(self.position)
+        if row is not None:
+            self._recognise(row, operation.describe(), operation.content())
+            if row.status == _DONE:
+                self._replay(row, operation)
+                return
+        started, position = self.clock.seconds(), self.position
+        step = self.step(operation, self.task(operation), run=self.run)
+        self.tell(
+            events.StepStarted(
+                migration=self.migration, position=position, step=operation.describe()
+            )
+        )
+        if row is None:
+            self._prepare(operation, step)
+        else:
+            self._refuse_new_addresses(step)
+        notes = parts.Parts(self.session, self.run, self.clock)
+        notes.take_over(position, self._owner)
+        self.session.commit()
+        rows = notes.read(position)
+        step.tell_start(self.session, rows, workers=1)
+        found = batched.loops(
+            step.task,
+            rows,
+            walker.Committed(self.session, notes, self.lock.check),
+            step.course(self.session),
+            self.setting.config,
+        )
+        self.session.commit()
+        self._loop = batched.HandedOut(
+            found,
+            lambda: self._finish_rows(
+                operation, position, sum(one.part.rows_written for one in found), started
+            ),
+        )
+        yield from self._loop
+        self._loop = None
+
+    def _close_left_loop(self) -> None:
+        if self._loop is not None and self._loop.left:
+            left, self._loop = self._loop, None
+            left.close()
+
+    def _inside_batch(self, operation: ops.Operation) -> object:
+        """Send what a loop does with its batch: it is committed with the batch, and not noted."""
+        if operation.kind not in {ops.Kind.DATA, ops.Kind.QUERY} or self._may_commit(operation):
+            raise errors.RefusedError(
+                f"{operation.describe()[:200]} cannot be part of a batch, which is one transaction",
+                remedy="do it before or after the loop",
+            )
+        try:
+            result = self.send(operation, operation.statements(self.ddl))
+        except BaseException:
+            if self._loop is not None:
+                self._loop.failed = True
+            raise
+        return desks.answer(operation, result)
+
+    def _refuse_after_half_done(self) -> None:
+        if self.half_done:
+            raise errors.RefusedError(
+                f"step {self.half_done} stopped half-way, and the migration went on as if it "
+                "had not",
+                left="its finished batches stay",
+                remedy="let the error pass, so that the next run continues at the batch",
+            )
+
+    # --- savepoints ---------------------------------------------------------------------------
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Commit the steps of the block together, with their notes, or none of them.
+
+        Those that were taken back are noted as such: should the migration catch the error and go
+        on, a resumed run has to come by the same error again.
+        """
+        self._close_left_loop()
+        self._refuse_after_half_done()
+        if not self._open_savepoints:
+            self.flush()
+            self.session.begin()
+        noted, failed = len(self._rows), self._loop is not None and self._loop.failed
+        nested = self.session.connection.begin_nested()
+        self._open_savepoints += 1
+        try:
+            yield
+        except BaseException:
+            self._open_savepoints -= 1
+            if nested.is_active and not self.session.gone:
+                nested.rollback()
+            self._rows[noted:] = [_taken_back(row) for row in self._rows[noted:]]
+            if self._loop is not None:
+                self._loop.failed = failed
+            raise
+        self._open_savepoints -= 1
+        nested.commit()
+        if not self._open_savepoints and self._loop is None:
+            self.flush()
+
+    def _in_savepoint(self, operation: ops.Operation) -> base.Result:
+        """Send a change inside of a savepoint, where nothing may commit."""
+        statements = operation.statements(self.ddl)
+        commits = operation.kind is ops.Kind.DDL and not self.engine.can.transactional_ddl
+        if (
+            commits
+            or self._may_commit(operation)
+            or self.engine.rebuilds(statements)
+            or any(statement.alone for statement in statements)
+        ):
+            raise errors.RefusedError(
+                f"{operation.describe()[:200]} cannot be part of a savepoint: it commits, or needs "
+                "a transaction of its own",
+                remedy="do it before or after the block",
+            )
+        operation.precheck(self.session, self.ddl)
+        if operation.kind is ops.Kind.DDL:
+            self.engine.before_ddl(self.session)
+        before = operation.before(self.catalog) if operation.kind is ops.Kind.DDL else None
+        with self.session.connection.begin_nested():
+            result = self.send(operation, statements)
+        rows = desks.changed(operation, result)
+        answer = result if operation.kind is ops.Kind.DATA else None
+        self._note(operation, _DONE, before=before, answer=answer, rows=rows, sent=result)
+        return result
 
     def _change_rows(self, operation: ops.Operation) -> base.Result:
         """Rows and note in one commit."""
@@ -253,7 +506,7 @@ class StepDesk(desks.Desk):
         return happened
 
     def _replay(self, row: journal.StepRow, operation: ops.Operation) -> object:
-        self._raise_recorded_failure(row)
+        failures.again(row, self.session)
         facts = json.loads(row.noted or "{}").get("session")
         if operation.kind is ops.Kind.SESSION:
             # A setting died with the killed session, so it is made again.
@@ -281,12 +534,16 @@ class StepDesk(desks.Desk):
         sort = sqltext.kind(sql, self.engine.dialect)
         if sort in {sqltext.Kind.TRANSACTION, sqltext.Kind.SESSION}:
             return send()
+        self._close_left_loop()
+        if self._loop is not None:
+            return send()
+        self._refuse_after_half_done()
         self.position += 1
         content = f"Model({sqltext.normalise(sql, self.engine.dialect)}, {ops.canonical(params)})"
         row = self.recorded.get(self.position)
         if row is not None:
             self._recognise(row, f"through models: {sql}", content)
-            self._raise_recorded_failure(row)
+            failures.again(row, self.session)
             got = guests.answer_from_json(desks.recorded_text(row, self.notes) or "")
         else:
             try:
@@ -357,36 +614,15 @@ class StepDesk(desks.Desk):
 
     def _note_failure(self, kind: ops.Kind, words: str, content: str, error: Exception) -> None:
         self._rows = [row for row in self._rows if row.position != self.position]
-        driver = getattr(error, "orig", None) or error
-        arguments = [a for a in driver.args if isinstance(a, str | int)]
-        failed = [type(driver).__module__, type(driver).__qualname__, arguments]
         self._rows.append(
             self._row(
                 kind=kind,
                 status=_DONE,
                 words=words,
                 content=content,
-                noted=json.dumps({"failed": failed, **_facts(error)}),
+                noted=json.dumps(failures.noted(error)),
                 rows=None,
             )
-        )
-
-    def _raise_recorded_failure(self, row: journal.StepRow) -> None:
-        """Raise again what the server said, which the migration had caught."""
-        failed = json.loads(row.noted or "{}").get("failed")
-        if failed is None:
-            return
-        module, name, arguments = failed
-        error: Exception = RuntimeError(": ".join(map(str, [name, *arguments])))
-        if module == errors.__name__:
-            raise _refusal(name, json.loads(row.noted or "{}")["facts"])
-        drivers = self.session.connection.dialect.loaded_dbapi.__name__.split(".")[0]
-        if module.split(".")[0] == drivers:
-            error = getattr(importlib.import_module(module), name)(*arguments)
-        if row.kind == ops.Kind.MODEL.value or isinstance(error, RuntimeError):
-            raise error
-        raise sa.exc.DBAPIError.instance(
-            row.step, None, error, self.session.connection.dialect.loaded_dbapi.Error
         )
 
     def _answer(self, text: str) -> dict[str, object]:
@@ -420,6 +656,8 @@ class StepDesk(desks.Desk):
 
     def end(self) -> None:
         """Write what waits; raise StepChanged if steps were done that are not asked for now."""
+        self._close_left_loop()
+        self._refuse_after_half_done()
         for position, row in self.recorded.items():
             if position > self.position:
                 raise errors.StepChanged(
@@ -429,6 +667,8 @@ class StepDesk(desks.Desk):
 
     def flush(self) -> None:
         """Write the notes that wait, and commit them with the rows they note."""
+        if self._open_savepoints:
+            return
         if self.guests is not None:
             self.guests.check()
         for row in self._rows:
@@ -443,19 +683,9 @@ class StepDesk(desks.Desk):
         self._rows, self._results = [], {}
 
 
-def _facts(error: Exception) -> dict[str, object]:
-    if not isinstance(error, errors.WhimbrelError):
-        return {}
-    names = ("what", "where", "database", "object", "left", "cause", "remedy")
-    return {"facts": {name: getattr(error, name) for name in names}}
-
-
-def _refusal(name: str, facts: dict[str, str | None]) -> errors.WhimbrelError:
-    """Return an error of ours as it was, without asking again for what its own class asks."""
-    kind = getattr(errors, name, errors.RefusedError)
-    error: errors.WhimbrelError = kind.__new__(kind)
-    errors.WhimbrelError.__init__(error, **facts)  # type: ignore[arg-type]
-    return error
+def _taken_back(row: journal.StepRow) -> journal.StepRow:
+    noted = json.loads(row.noted or "{}") | {"taken_back": True}
+    return dataclasses.replace(row, noted=json.dumps(noted), rows_changed=None)
 
 
 class EndOfSteps(BaseException):
@@ -476,12 +706,28 @@ class CollectDesk(StepDesk):
         if row is None:
             raise EndOfSteps
         self._recognise(row, operation.describe(), operation.content())
+        if isinstance(operation, ops.RowsOperation):
+            self.collected.append((operation, {"half": row.status != _DONE}))
+            if row.status != _DONE:
+                raise EndOfSteps
+            return row.rows_changed or 0
         if row.status != _DONE and not self._decide(row, operation):
             self.clear_away(operation)
             raise EndOfSteps
-        before = json.loads(row.noted or "{}").get("before", {})
-        self.collected.append((operation, before))
+        failures.again(row, self.session)
+        noted = json.loads(row.noted or "{}")
+        if not noted.get("taken_back"):
+            self.collected.append((operation, noted.get("before", {})))
         return desks.recorded_answer(operation, row, self.notes)
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        yield
+
+    def batches(self, operation: ops.Batches) -> Iterator[loop.Batch]:
+        """Collect a loop as one step; its rows are not handed out again."""
+        self.perform(operation)
+        yield from ()
 
     def through(
         self, sql: str, params: desks.Params, send: Callable[[], guests.Answer]

@@ -29,6 +29,7 @@ class Kind(Enum):
     DATA = "data"  # changes rows; committed together with its note
     QUERY = "query"  # changes nothing; its answer is noted, because the next one may differ
     SESSION = "session"  # a setting of this session; sent again by every run
+    ROWS = "rows"  # works through a table in batches, each committed with its checkpoint
     MODEL = "model"  # a statement of an ActiveRecord model
 
 

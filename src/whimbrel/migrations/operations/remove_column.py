@@ -12,11 +12,17 @@ from whimbrel.migrations.operations import base
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveColumn(base.Operation):
-    """remove_column(table, name); with its type given too, its structure can be reversed."""
+    """remove_column(table, name); with its type given too, its structure can be reversed.
+
+    `refill` is an expression over what stays that brings its values back, `native` says that it
+    is in the engine's own dialect.
+    """
 
     table: str
     column: str
     was: tables.Column | None = None
+    refill: str | None = None
+    native: bool = False
 
     def describe(self) -> str:
         return f"remove column {self.table}.{self.column}"
@@ -24,6 +30,11 @@ class RemoveColumn(base.Operation):
     def statements(self, ddl: engines.Ddl) -> tuple[engines.Statement, ...]:
         found = ddl.catalog.table(self.table)
         return ddl.remove_column(found, found.column(self.column).name)
+
+    def before(self, catalog: engines.Catalog) -> dict[str, object]:
+        if self.refill is None:
+            return {}
+        return {"column": tables.part_to_json(catalog.table(self.table).column(self.column))}
 
     def happened(self, catalog: engines.Catalog, before: base.Facts) -> bool | None:
         return not catalog.table(self.table).has(self.column)

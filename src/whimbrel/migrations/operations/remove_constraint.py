@@ -13,11 +13,12 @@ Constraint = tables.ForeignKey | tables.Check | tables.Unique
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveConstraint(base.Operation):
-    """remove_constraint(table, name); remove_foreign_key(table, columns)"""
+    """remove_constraint(table, name); remove_foreign_key(table, columns); `was`, if known"""
 
     table: str
     name: str | None = None
     columns: tuple[str, ...] = ()
+    was: Constraint | None = None
 
     def describe(self) -> str:
         if self.name is not None:

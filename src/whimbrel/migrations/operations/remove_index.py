@@ -11,12 +11,13 @@ from whimbrel.migrations.operations import base
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveIndex(base.Operation):
-    """remove_index(table, columns) or remove_index(table, name=…)"""
+    """remove_index(table, columns) or remove_index(table, name=…); `was` it, if known"""
 
     table: str
     name: str | None = None
     columns: tuple[str | tables.Sql, ...] = ()
     concurrently: bool = False
+    was: tables.Index | None = None
 
     def describe(self) -> str:
         columns = ", ".join(c if isinstance(c, str) else c.text for c in self.columns)

@@ -28,3 +28,8 @@ class RestoreColumn(base.Operation):
 
     def happened(self, catalog: engines.Catalog, before: base.Facts) -> bool | None:
         return self.before(catalog) != dict(before)
+
+    def forward(self, planned: engines.Planned, ddl: engines.Ddl) -> None:
+        found = planned.table(self.table)
+        columns = (self.column if c.name == self.column.name else c for c in found.columns)
+        planned.put(self.table, found.replace(columns=tuple(columns)))

@@ -18,6 +18,7 @@ from whimbrel.migrations.operations.add_constraint import (
     AddForeignKey,
     AddUnique,
 )
+from whimbrel.migrations.operations.backfill import Backfill
 from whimbrel.migrations.operations.change_column import ChangeColumn
 from whimbrel.migrations.operations.create_index import CreateIndex
 from whimbrel.migrations.operations.create_table import CreateTable
@@ -29,6 +30,7 @@ from whimbrel.migrations.operations.remove_index import RemoveIndex
 from whimbrel.migrations.operations.rename_column import RenameColumn
 from whimbrel.migrations.operations.rename_table import RenameTable
 from whimbrel.migrations.operations.restore_column import RestoreColumn
+from whimbrel.migrations.operations.rows import RowsOperation
 
 _BY_HAND = "write up() and down() instead of change()"
 
@@ -83,8 +85,13 @@ def _(operation: AddColumn, before: base.Facts | None) -> base.Operation:
 
 @reverse.register
 def _(operation: RemoveColumn, before: base.Facts | None) -> base.Operation:
+    if operation.refill is not None and before is not None:
+        found = _noted(operation, before, "column", tables.FoundColumn, "what it was")
+        return AddColumn(table=operation.table, column=tables.like(found))
     if operation.was is not None and before is None:
         return AddColumn(table=operation.table, column=operation.was)
+    if operation.refill is not None:
+        _refuse(operation, "nothing says what it was", 'say its type:  was="string"')
     _refuse(
         operation,
         "its values are gone",
@@ -117,7 +124,9 @@ def _(operation: CreateIndex, before: base.Facts | None) -> base.Operation:
 
 @reverse.register
 def _(operation: RemoveIndex, before: base.Facts | None) -> base.Operation:
-    index = _noted(operation, before, "index", tables.Index, "what kind of index it was")
+    index = operation.was
+    if index is None or before is not None:
+        index = _noted(operation, before, "index", tables.Index, "what kind of index it was")
     return CreateIndex(table=operation.table, index=index, concurrently=operation.concurrently)
 
 
@@ -129,9 +138,11 @@ def _(operation: AddConstraint, before: base.Facts | None) -> base.Operation:
 
 @reverse.register
 def _(operation: RemoveConstraint, before: base.Facts | None) -> base.Operation:
-    if before is None:
+    was: tables.Part | None = operation.was
+    if before is not None:
+        was = tables.part_from_json(before["constraint"])  # type: ignore[arg-type]
+    if was is None:
         _refuse(operation, "change() does not say what it was")
-    was = tables.part_from_json(before["constraint"])  # type: ignore[arg-type]
     if isinstance(was, tables.ForeignKey):
         return AddForeignKey(table=operation.table, key=was)
     if isinstance(was, tables.Check):
@@ -139,6 +150,28 @@ def _(operation: RemoveConstraint, before: base.Facts | None) -> base.Operation:
     if isinstance(was, tables.Unique):
         return AddUnique(table=operation.table, unique=was)
     _refuse(operation, "the journal's note of it is damaged")
+
+
+@reverse.register
+def _(operation: Backfill, before: base.Facts | None) -> base.Operation:
+    if operation.backwards:
+        return Backfill(
+            table=operation.table,
+            columns=operation.backwards,
+            backwards=operation.columns,
+            max_rejects=operation.max_rejects,
+            workers=operation.workers,
+        )
+    _refuse(
+        operation,
+        "it changed values that were there before",
+        "say what brings them back:  self.backfill(…, reverse={…})\nor write up() and down()",
+    )
+
+
+@reverse.register
+def _(operation: RowsOperation, before: base.Facts | None) -> base.Operation:
+    _refuse(operation, "it changed rows that were there before")
 
 
 @reverse.register

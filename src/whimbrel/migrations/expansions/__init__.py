@@ -1,0 +1,1 @@
+"""How verbs that restructure tables are made of operations; one file each."""

@@ -1,0 +1,3 @@
+-- one batch
+
+UPDATE `parent` SET `code` = (upper(name)) WHERE (code IS NULL) AND `id` > :after AND `id` <= :upto;

@@ -1,0 +1,3 @@
+-- one batch
+
+SELECT * FROM "parent" WHERE (amount > 0) AND "id" > :after AND "id" <= :upto;

@@ -70,6 +70,25 @@ def done(position, step, *, rows=None, seconds=0.01, skipped=False, migration=FI
     )
 
 
+def rows_begun(total=60_000, *, before=0, workers=1):
+    return events.RowsStarted(
+        migration=FIRST, position=2, table="user", total=total, done=before, workers=workers
+    )
+
+
+def batch(read, *, rejected=0, size=1_000):
+    return events.BatchDone(
+        migration=FIRST,
+        position=2,
+        part=1,
+        read=read,
+        written=read,
+        rejected=rejected,
+        seconds=0.5,
+        size=size,
+    )
+
+
 RUN = events.RunStarted(direction="up", migrations=(FIRST, SECOND), database=DATABASE)
 APPLIED = events.MigrationDone(migration=FIRST, direction="up", seconds=4.5, steps=3)
 
@@ -231,6 +250,99 @@ def test_a_stop_does_not_disturb_the_end_of_what_is_done(out, clock):
     assert 1 == display.state.done
 
 
+# --- steps in batches -----------------------------------------------------------------------
+
+
+def in_batches(display, clock, *told, seconds=1.0):
+    """Tell of a step in batches, each event so many seconds after the one before."""
+    for event in (RUN, started(), begun(2, "backfill user.city"), *told):
+        display(event)
+        clock.at += seconds
+
+
+def test_the_line_of_a_step_in_batches_says_how_far_how_fast_and_how_long(display, clock):
+    in_batches(display, clock, rows_begun(), *[batch(3_000)] * 10)
+
+    assert (
+        "2/3  backfill user.city ━━━━━━━━╌╌╌╌╌╌╌╌ 50% of about 60,000 rows · 3,000 rows/s · "
+        "10 s left · batches of 1,000"
+    ) == display.now()
+
+
+def test_the_line_of_a_step_in_batches_says_what_is_waited_for(display, clock):
+    waiting = events.Waiting(reason="replica pg2 is 34 s behind")
+
+    in_batches(display, clock, rows_begun(workers=2), batch(30_000, rejected=3), waiting)
+
+    assert display.now().endswith(
+        "50% of about 60,000 rows · 3 rejected · waiting: replica pg2 is 34 s behind · "
+        "batches of 1,000 · 2 workers"
+    )
+
+
+def test_a_table_of_which_nobody_knows_the_rows_has_no_bar(display, clock):
+    in_batches(display, clock, rows_begun(None), batch(500))
+
+    assert "2/3  backfill user.city 500 rows · 500 rows/s · batches of 1,000" == display.now()
+
+
+def test_a_step_in_batches_is_never_all_done_before_it_is(display, clock):
+    in_batches(display, clock, rows_begun(1_000), batch(999), batch(1))
+
+    assert "99% of about 1,000 rows" in display.now()
+
+
+def test_on_a_pipe_a_step_in_batches_gets_a_line_every_few_seconds(display, clock, page):
+    in_batches(display, clock, rows_begun(), *[batch(100)] * 65, seconds=0.5)
+
+    lines = page.getvalue().splitlines()
+    assert 2 + 3 == len(lines)
+    assert (
+        "  2/3  3% of about 60,000 rows · 200 rows/s · 4 min 50 s left · batches of 1,000"
+        == (lines[2])
+    )
+
+
+def test_a_wait_that_only_changes_its_number_is_told_once(display, clock, page):
+    waits = [events.Waiting(reason=f"replica pg2 is {at}.5 s behind") for at in range(30, 36)]
+
+    in_batches(display, clock, rows_begun(), waits[0], batch(10), *waits[1:], batch(10))
+
+    told = [line for line in page.getvalue().splitlines() if "waiting" in line]
+    assert ["  waiting: replica pg2 is 30.5 s behind"] == told
+
+
+def test_that_a_table_is_too_large_for_one_transaction_is_told(display, page):
+    display(started())
+    display(events.TooLarge(migration=FIRST, table="user"))
+
+    assert "table user is too large for one transaction: it begins again, step by step" in (
+        page.getvalue()
+    )
+
+
+def test_what_the_user_should_know_is_told(display, page):
+    display(events.Noticed(what="batches do not wait for the replica lag"))
+
+    assert "  batches do not wait for the replica lag\n" == page.getvalue()
+
+
+def test_a_stop_that_a_driver_swallowed_is_raised_at_the_next_batch(out, clock):
+    stopping = stop.Stop()
+    display = live.Display(out, stopping, clock)
+    stopping.asked = True
+
+    with pytest.raises(KeyboardInterrupt):
+        display(batch(10))
+
+
+def test_the_summary_counts_rejected_rows(display):
+    for event in (RUN, started(), rows_begun(), batch(100, rejected=2), APPLIED):
+        display(event)
+
+    assert live.summary(display.state, "up", 4.5).endswith("· 2 rows rejected")
+
+
 # --- words and fields -----------------------------------------------------------------------
 
 
@@ -264,6 +376,10 @@ def test_the_summary_counts_what_was_done(display):
         events.MigrationStopped(migration=FIRST, direction="up", resumable=False),
         events.RunDone(direction="up", migrations=(FIRST,), seconds=1.0),
         events.Waiting(reason="a lock"),
+        rows_begun(),
+        batch(10),
+        events.TooLarge(migration=FIRST, table="user"),
+        events.Noticed(what="batches do not wait for the replica lag"),
     ],
     ids=lambda event: type(event).__name__,
 )
@@ -275,9 +391,10 @@ def test_every_event_is_plain_values_for_programs(event):
 
 
 def test_every_event_there_is_has_been_tried_above():
-    told = {kind.__name__ for kind in events.Event.__subclasses__()}
+    here = [kind for kind in events.Event.__subclasses__() if kind.__module__ == events.__name__]
+    told = {kind.__name__ for kind in here}
 
-    assert 11 == len(told), words.count(len(told), "event")
+    assert 15 == len(told), words.count(len(told), "event")
 
 
 # --- what a stopped run leaves --------------------------------------------------------------
@@ -321,6 +438,21 @@ def test_a_migration_that_commits_by_steps_says_how_many_stay(display):
 
     assert f"1 step of {SECOND} stays applied\n1 migration before it stays done" == error.left
     assert "whimbrel down" in error.remedy
+
+
+def test_a_stopped_step_in_batches_says_how_many_rows_stay(display):
+    error = stopped_after(
+        display,
+        RUN,
+        started(),
+        done(1, "a"),
+        begun(2, "backfill user.city"),
+        rows_begun(before=1_000),
+        batch(500),
+        events.MigrationStopped(migration=FIRST, direction="up", resumable=True),
+    )
+
+    assert f"1 step of {FIRST} stays applied, and of step 2 1,500 rows" == error.left
 
 
 def test_a_run_stopped_between_two_migrations_keeps_the_first(display):

@@ -284,3 +284,38 @@ def test_quiet_does_not_hide_what_was_asked_for(planned, capsys):
     app.main(["plan", "--quiet"])
 
     assert "add column user.first_name" in capsys.readouterr().out
+
+
+# --- steps in batches -----------------------------------------------------------------------
+
+BATCHED = migration(
+    steps=[
+        step(
+            1,
+            "backfill user.city",
+            "UPDATE user SET city = 'x' WHERE id > :after AND id <= :upto",
+            kind="rows",
+            note="about 60,000 rows, in batches by id, 2 workers",
+            rows=60_000,
+            reversible=False,
+            irreversible_because="it changed values that were there before",
+        )
+    ],
+    whole=False,
+    too_large="user",
+)
+
+
+def test_a_plan_says_which_table_is_too_large_for_one_transaction(capsys):
+    drawing.draw(output.Output(), plan(BATCHED))
+
+    told = capsys.readouterr().out
+    assert "step by step, because table user is too large for one transaction" in told
+    assert "about 60,000 rows, in batches by id, 2 workers · cannot be reversed by itself" in told
+
+
+def test_a_batch_stands_in_comments_of_a_script_because_it_is_one_of_many():
+    script = drawing.script(plan(BATCHED))
+
+    assert "-- about 60,000 rows, in batches by id, 2 workers\n" in script
+    assert all(line.startswith("--") for line in script.splitlines() if "UPDATE" in line)

@@ -54,6 +54,39 @@ _OutOfOrder = Annotated[
     typer.Option("--out-of-order", help="Also those that come before one that is applied already."),
 ]
 
+_Run = Annotated[
+    int | None,
+    typer.Argument(
+        metavar="RUN",
+        show_default=False,
+        help="Its number, as `whimbrel runs` shows it; not needed while one is running.",
+    ),
+]
+_Pace = Annotated[
+    str | None,
+    typer.Option(
+        "--max-rows-per-second",
+        metavar="N",
+        show_default=False,
+        help="Steps in batches go no faster than this; 0 is no limit.",
+    ),
+]
+_Workers = Annotated[
+    str | None,
+    typer.Option(
+        "--workers", metavar="N", show_default=False, help="How many at once, for steps in batches."
+    ),
+]
+_Memory = Annotated[
+    str | None,
+    typer.Option(
+        "--max-memory",
+        metavar="SIZE",
+        show_default=False,
+        help="Batches shrink before this process needs more, such as '512 MB'.",
+    ),
+]
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
@@ -207,20 +240,60 @@ def up(
     count: _Count = None,
     to: Annotated[str | None, _To] = None,
     out_of_order: _OutOfOrder = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Do it in one transaction, report, and take all back."),
+    ] = False,
+    sample: Annotated[
+        int | None,
+        typer.Option(
+            "--sample",
+            metavar="N",
+            min=1,
+            show_default=False,
+            help="With --dry-run: so many rows of each step in batches.",
+        ),
+    ] = None,
+    max_rows_per_second: _Pace = None,
+    workers: _Workers = None,
+    max_memory: _Memory = None,
 ) -> int:
     """Apply pending migrations."""
-    from whimbrel.cli import run
+    from whimbrel.cli import rows, run
 
-    return run.up(call, count=count, to=to, out_of_order=out_of_order)
+    said = rows.settings(
+        max_rows_per_second=max_rows_per_second, workers=workers, max_memory=max_memory
+    )
+    if dry_run:
+        from whimbrel.cli import dry_run as trying
+
+        return trying.up(
+            call, count=count, to=to, out_of_order=out_of_order, sample=sample, rows=said
+        )
+    if sample is not None:
+        raise errors.UsageError(
+            "--sample is for a dry run", remedy="whimbrel up --dry-run --sample N"
+        )
+    return run.up(call, count=count, to=to, out_of_order=out_of_order, rows=said)
 
 
 @app.command()
 @common.taken
-def down(call: common.Call, count: _Count = None, to: Annotated[str | None, _DownTo] = None) -> int:
+def down(
+    call: common.Call,
+    count: _Count = None,
+    to: Annotated[str | None, _DownTo] = None,
+    max_rows_per_second: _Pace = None,
+    workers: _Workers = None,
+    max_memory: _Memory = None,
+) -> int:
     """Take applied migrations back, the last one or more."""
-    from whimbrel.cli import run
+    from whimbrel.cli import rows, run
 
-    return run.down(call, count=count, to=to)
+    said = rows.settings(
+        max_rows_per_second=max_rows_per_second, workers=workers, max_memory=max_memory
+    )
+    return run.down(call, count=count, to=to, rows=said)
 
 
 @app.command()
@@ -247,6 +320,77 @@ def history(
     from whimbrel.cli import history
 
     return history.show(call, limit=limit)
+
+
+@app.command()
+@common.taken
+def runs(
+    call: common.Call,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=1, help="How many runs at most.")
+    ] = 20,
+) -> int:
+    """Show the runs with their rows, and which one is at work."""
+    from whimbrel.cli import runs
+
+    return runs.show_all(call, limit=limit)
+
+
+@app.command()
+@common.taken
+def show(
+    call: common.Call,
+    run: _Run = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Again and again, until it ends.")
+    ] = False,
+    rejects: Annotated[
+        bool, typer.Option("--rejects", help="With the rows that were put aside.")
+    ] = False,
+) -> int:
+    """Show one run: its steps, its batches, what it waits for.
+
+    Without RUN it is the one at work, or else the last one.
+    """
+    from whimbrel.cli import runs
+
+    return runs.show(call, run, follow=follow, rejects=rejects)
+
+
+@app.command()
+@common.taken
+def pause(call: common.Call, run: _Run = None) -> int:
+    """Let a run wait before its next batch."""
+    from whimbrel.cli import control
+
+    return control.pause(call, run)
+
+
+@app.command()
+@common.taken
+def resume(call: common.Call, run: _Run = None) -> int:
+    """Let a run that was paused go on."""
+    from whimbrel.cli import control
+
+    return control.resume(call, run)
+
+
+@app.command()
+@common.taken
+def cancel(call: common.Call, run: _Run = None) -> int:
+    """Let a run stop before its next batch; what is done stays."""
+    from whimbrel.cli import control
+
+    return control.cancel(call, run)
+
+
+@app.command()
+@common.taken
+def pace(call: common.Call, run: _Run = None, max_rows_per_second: _Pace = None) -> int:
+    """Let a run go faster or slower."""
+    from whimbrel.cli import control
+
+    return control.pace(call, run, limit=max_rows_per_second)
 
 
 @app.command()

@@ -9,7 +9,7 @@ from whimbrel import words
 from whimbrel.cli import common, output
 from whimbrel.journal import journal
 
-_STYLES: Final = {
+STYLES: Final = {
     journal.Status.DONE: "green",
     journal.Status.RUNNING: "bold",
     journal.Status.FAILED: "red",
@@ -52,7 +52,7 @@ def _cells(run: journal.RunRow) -> list[output.Part]:
         (str(run.id), "dim"),
         moment(run.started_at),
         run.direction,
-        (f"{run.status}{tries}", _STYLES.get(journal.Status(run.status), "")),
+        (f"{run.status}{tries}", STYLES.get(journal.Status(run.status), "")),
         run.migration,
         steps,
         took,

@@ -1,7 +1,8 @@
 """Show how `up` and `down` go on: a line for each finished step, and one for what is at work.
 
 How far a run is comes from the one fold over its events (`progress.py`); here it is drawn. A
-loop that does the same again and again gets a line at its beginning and one at its end.
+loop that does the same again and again gets a line at its beginning and one at its end; a step
+in batches gets a line every few seconds where there is no terminal to draw on.
 """
 
 from __future__ import annotations
@@ -22,9 +23,13 @@ if TYPE_CHECKING:
 REFRESH_PER_SECOND: Final = 4
 # Somebody who reads a log of a long loop sees so often that it is alive.
 SIGN_OF_LIFE_SECONDS: Final = 30.0
+# The same of a step in batches, whose end may be far.
+BATCHES_SECONDS: Final = 10.0
+_BAR_WIDTH: Final = 16
 # At these moments the runner has nothing half said: what a driver swallowed is raised again.
-_MAY_STOP: Final = (events.StepStarted, events.StepDone, events.ModelRows)
+_MAY_STOP: Final = (events.StepStarted, events.StepDone, events.BatchDone, events.ModelRows)
 # Values in SQL: texts, and numbers that are no part of a name.
+_NUMBER: Final = re.compile(r"\d[\d.,:]*")
 _VALUE: Final = re.compile(r"'(?:[^']|'')*'|(?<![\w.])-?\d+(?:\.\d+)?(?![\w.])")
 
 
@@ -57,6 +62,7 @@ class Display:
         self._step_at = clock.seconds()
         self._migration = ""
         self._waited_for: str | None = None
+        self._batches_at = clock.seconds()
 
     def __call__(self, event: events.Event) -> None:
         """Take one event."""
@@ -118,11 +124,42 @@ class Display:
             case events.MigrationStopped():
                 self._tell_repeats()
                 self._line("  ", ("stopped", "bold red"))
-            case events.Waiting() if event.reason != self._waited_for:
-                self._line("  ", (f"waiting: {event.reason}", "yellow"))
+            case events.TooLarge():
+                said = f"table {event.table} is too large for one transaction: it begins again"
+                self._line("  ", (f"{said}, step by step", "yellow"))
+            case events.Noticed():
+                self._line("  ", (event.what, "yellow"))
+            case events.RowsStarted():
+                self._batches_at = now
+            case events.BatchDone():
+                self._batch_done(now)
+            case events.Waiting():
+                self._waiting(event.reason)
             case _:
                 pass
-        self._waited_for = event.reason if isinstance(event, events.Waiting) else None
+        if not isinstance(event, events.Waiting | events.BatchDone):
+            self._waited_for = None
+
+    def _waiting(self, reason: str) -> None:
+        """Tell what is waited for; between two batches only if it is something new.
+
+        What a replica is behind changes all the time, and a line for each change is none.
+        """
+        current = self.state.current
+        in_batches = current is not None and current.batching is not None
+        kind = _NUMBER.sub("?", reason) if in_batches else reason
+        if kind != self._waited_for:
+            self._line("  ", (f"waiting: {reason}", "yellow"))
+        self._waited_for = kind
+
+    def _batch_done(self, now: float) -> None:
+        current = self.state.current
+        if now - self._batches_at < BATCHES_SECONDS or current is None:
+            return
+        self._batches_at, self._waited_for = now, None
+        if self._live is None and current.batching is not None:
+            place = self._place(current.batching.position)
+            self._line(("  " + place, "dim"), f"  {in_batches(current.batching)}")
 
     def _step_done(self, event: events.StepDone, now: float) -> None:
         kind = _VALUE.sub("?", event.step)
@@ -207,10 +244,12 @@ class Display:
         """Say what is at work at this moment."""
         if self._stop.asked:
             return "stopping …  once more: at once, without an orderly end"
-        if self.state.waiting_for:
-            return f"waiting: {self.state.waiting_for}"
         at = self._clock.seconds()
         current = self.state.current
+        if current is not None and current.batching is not None:
+            return self._now_in_batches(current, current.batching)
+        if self.state.waiting_for:
+            return f"waiting: {self.state.waiting_for}"
         if current is None:
             waits = self.state.direction is None
             return f"planning … {_whole_seconds(at - self._step_at)}" if waits else ""
@@ -229,6 +268,44 @@ class Display:
             parts.append(_whole_seconds(since))
         return " · ".join(part for part in parts if part)
 
+    def _now_in_batches(
+        self, current: progress.MigrationProgress, rows: progress.RowsProgress
+    ) -> str:
+        """Say how far a step in batches is, the more important the further left."""
+        place = self._place(rows.position).strip()
+        parts = [f"{place}  {output.clipped(current.step or rows.table, 32)}"]
+        if rows.fraction is not None:
+            parts.append(_bar(rows.fraction))
+        parts.append(in_batches(rows, waiting=self.state.waiting_for))
+        return " ".join(part for part in parts if part)
+
+
+def in_batches(rows: progress.RowsProgress, *, waiting: str | None = None) -> str:
+    """Say how far a step in batches is: rows, how fast, how long, or what it waits for."""
+    parts = [words.count(rows.done, "row")]
+    if rows.fraction is not None:
+        # Never 100 % before it is done.
+        percent = min(int(rows.fraction * 100), 99)
+        parts = [f"{percent}% of about {words.count(rows.total or 0, 'row')}"]
+    if rows.rejected:
+        parts.append(f"{rows.rejected:,} rejected")
+    if waiting:
+        parts.append(f"waiting: {waiting}")
+    elif rows.rate is not None:
+        parts.append(f"{rows.rate:,.0f} rows/s")
+        if rows.left is not None:
+            parts.append(f"{_whole_seconds(rows.left)} left")
+    if rows.size is not None:
+        parts.append(f"batches of {rows.size:,}")
+    if rows.workers > 1:
+        parts.append(f"{rows.workers} workers")
+    return " · ".join(parts)
+
+
+def _bar(fraction: float) -> str:
+    full = int(fraction * _BAR_WIDTH)
+    return "━" * full + "╌" * (_BAR_WIDTH - full)
+
 
 def summary(state: progress.Progress, direction: str, seconds: float) -> str:
     """Say in one line what a run did."""
@@ -236,8 +313,9 @@ def summary(state: progress.Progress, direction: str, seconds: float) -> str:
     rows = f" · {words.count(state.rows, 'row')} changed by SQL" if state.rows else ""
     written = sum(m.models_written or 0 for m in state.migrations)
     models = f" · {words.count(written, 'row')} written through models" if written else ""
+    rejected = f" · {words.count(state.rejected, 'row')} rejected" if state.rejected else ""
     count = words.count(state.done, "migration")
-    return f"{done} {count} in {words.duration(seconds)}{rows}{models}"
+    return f"{done} {count} in {words.duration(seconds)}{rows}{models}{rejected}"
 
 
 def _models(of: progress.MigrationProgress, *, at: float | None = None) -> str:

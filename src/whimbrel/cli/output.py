@@ -68,18 +68,8 @@ class Output:
 
     def table(self, rows: Iterable[Sequence[Part]], *, indent: str = "") -> None:
         """Write rows in columns as wide as they need to be."""
-        cells = [list(row) for row in rows]
-        widths = [
-            max(_width(_plain([row[at]])) for row in cells if at < len(row))
-            for at in range(max((len(row) for row in cells), default=0))
-        ]
-        for row in cells:
-            parts: list[Part] = [indent]
-            for at, cell in enumerate(row):
-                parts.append(cell)
-                if at < len(row) - 1:
-                    parts.append(" " * (widths[at] - _width(_plain([cell])) + 2))
-            self.line(*parts)
+        for line in columns(rows, indent=indent):
+            self.line(*line)
 
     def draw(self, thing: RenderableType) -> None:
         """Draw something of Rich's; only where `fancy` is true."""
@@ -210,6 +200,31 @@ def elsewhere(out: Output) -> Iterator[None]:
 def hidden(text: str) -> str:
     """Return a text with the passwords of all URLs in it hidden."""
     return _URL.sub(lambda found: config.masked(found[0]), text)
+
+
+def columns(rows: Iterable[Sequence[Part]], *, indent: str = "") -> list[list[Part]]:
+    """Return rows as lines, in columns as wide as they need to be."""
+    cells = [list(row) for row in rows]
+    widths = [
+        max(_width(_plain([row[at]])) for row in cells if at < len(row))
+        for at in range(max((len(row) for row in cells), default=0))
+    ]
+    lines: list[list[Part]] = []
+    for row in cells:
+        parts: list[Part] = [indent]
+        for at, cell in enumerate(row):
+            parts.append(cell)
+            if at < len(row) - 1:
+                parts.append(" " * (widths[at] - _width(_plain([cell])) + 2))
+        lines.append(parts)
+    return lines
+
+
+def styled(lines: Iterable[Sequence[Part]]) -> Text:
+    """Return lines as Rich draws them; only where there is a terminal."""
+    from rich.text import Text
+
+    return Text("\n").join(_styled(line) for line in lines)
 
 
 def clipped(text: str, width: int) -> str:

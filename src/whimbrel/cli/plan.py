@@ -12,10 +12,12 @@ from typing import Final
 import whimbrel
 from whimbrel import config, errors, words
 from whimbrel.cli import common, output
+from whimbrel.migrations import operations
 from whimbrel.migrations import plan as plans
 
 DIRECTIONS: Final = ("up", "down")
 UNDECIDED: Final = "decided while running"
+ROWS: Final = operations.Kind.ROWS.value
 
 
 def show(
@@ -120,7 +122,7 @@ def _draw_step(out: output.Output, step: plans.PlannedStep, *, places: int, cove
             out.line(line)
     if step.times > 1 and step.where:
         out.line(prefix, (f"in a loop, {_place(step.where)}", "dim"))
-    if step.note:
+    if step.note and step.kind != ROWS:
         out.line(prefix, (step.note, "yellow"))
     facts = " · ".join(_facts(step, covered=covered))
     if facts:
@@ -128,6 +130,8 @@ def _draw_step(out: output.Output, step: plans.PlannedStep, *, places: int, cove
 
 
 def _facts(step: plans.PlannedStep, *, covered: bool = False) -> Iterator[str]:
+    if step.note and step.kind == ROWS:
+        yield step.note
     if step.lock:
         yield f"lock: {step.lock}"
     if not step.reversible and step.irreversible_because and not covered:
@@ -143,7 +147,12 @@ def _covered(migration: plans.MigrationPlan) -> bool:
 
 
 def _traits(migration: plans.MigrationPlan) -> Iterator[str]:
-    yield "one transaction" if migration.whole else "each step commits by itself"
+    if migration.whole:
+        yield "one transaction"
+    elif migration.too_large:
+        yield f"step by step, because table {migration.too_large} is too large for one transaction"
+    else:
+        yield "each step commits by itself"
     if migration.rebuilds:
         yield "rebuilds a table"
     if migration.resumes:
@@ -194,9 +203,11 @@ def _step_script(step: plans.PlannedStep, *, covered: bool) -> str:
     if step.times > 1:
         at = f" at {_place(step.where)}" if step.where else ""
         lines.append(_comment(f"in a loop{at}; this is the first, the others may differ in values"))
-    lines += [_comment(fact) for fact in (step.note, *_facts(step, covered=covered))]
-    # A query changes nothing; a model's write is only an example of what will be sent.
-    only_shown = step.kind == "query" or step.note == UNDECIDED or step.times > 1
+    note = () if step.kind == ROWS else (step.note,)
+    lines += [_comment(fact) for fact in (*note, *_facts(step, covered=covered))]
+    # A query changes nothing; a model's write is only an example of what will be sent, and a
+    # batch one of many.
+    only_shown = step.kind in {"query", ROWS} or step.note == UNDECIDED or step.times > 1
     for sql in step.statements:
         # Not moved to the left: a line may be inside of a text.
         text = sql.strip()

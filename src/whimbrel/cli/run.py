@@ -4,29 +4,42 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from whimbrel import clock as clocks
 from whimbrel import events, progress, words
 from whimbrel.cli import common, live, status, stop
 from whimbrel.migrations import project as projects
 
+# Not all rows are where they should be, and a script that goes on has to know it.
+REJECTED: Final = 1
+
 _Run = Callable[[projects.Project], projects.Outcome]
 
 
-def up(call: common.Call, *, count: int | None, to: str | None, out_of_order: bool) -> int:
-    """Apply pending migrations."""
+def up(
+    call: common.Call,
+    *,
+    count: int | None,
+    to: str | None,
+    out_of_order: bool,
+    rows: Mapping[str, object],
+) -> int:
+    """Apply pending migrations; `rows` goes before the settings for batches."""
     return _run(
-        call, "up", lambda project: project.up(count=count, to=to, out_of_order=out_of_order)
+        call, "up", rows, lambda project: project.up(count=count, to=to, out_of_order=out_of_order)
     )
 
 
-def down(call: common.Call, *, count: int | None, to: str | None) -> int:
-    """Take applied migrations back."""
-    return _run(call, "down", lambda project: project.down(count=count, to=to))
+def down(
+    call: common.Call, *, count: int | None, to: str | None, rows: Mapping[str, object]
+) -> int:
+    """Take applied migrations back; `rows` goes before the settings for batches."""
+    return _run(call, "down", rows, lambda project: project.down(count=count, to=to))
 
 
-def _run(call: common.Call, direction: str, run: _Run) -> int:
+def _run(call: common.Call, direction: str, rows: Mapping[str, object], run: _Run) -> int:
     display = live.Display(call.out, call.stop)
 
     def tell(event: events.Event) -> None:
@@ -35,6 +48,10 @@ def _run(call: common.Call, direction: str, run: _Run) -> int:
         display(event)
 
     project = call.project(direction, tell)
+    if rows:
+        project.database = dataclasses.replace(
+            project.database, rows=project.database.rows.having(rows)
+        )
     try:
         with display:
             outcome = run(project)
@@ -45,6 +62,7 @@ def _run(call: common.Call, direction: str, run: _Run) -> int:
         stopped = [m for m in display.state.migrations if m.state == "stopped"]
         ended.exit_code = 3 if any(m.resumable for m in stopped) else ended.exit_code
         raise ended from error
+    rejected = _rejected(project, display.state)
     if call.out.json:
         call.out.event(
             {
@@ -54,13 +72,18 @@ def _run(call: common.Call, direction: str, run: _Run) -> int:
                 "migrations": list(outcome.done),
                 "seconds": round(outcome.seconds, 6),
                 "rows": display.state.rows,
+                "rejected": sum(rejected.values()),
             }
         )
     elif outcome.done:
         call.out.tell(live.summary(display.state, direction, outcome.seconds))
     else:
         call.out.tell(_nothing(project, direction))
-    return 0
+    if not call.out.json:
+        for number, count in rejected.items():
+            said = f"{words.count(count, 'row')} rejected; see them:"
+            call.out.warn(f"{said}  whimbrel show {number} --rejects")
+    return REJECTED if rejected else 0
 
 
 def as_json(event: events.Event) -> dict[str, object]:
@@ -71,6 +94,17 @@ def as_json(event: events.Event) -> dict[str, object]:
         "at": clocks.stamp(clocks.SYSTEM.now()),
         **dataclasses.asdict(event),
     }
+
+
+def _rejected(project: projects.Project, state: progress.Progress) -> dict[int, int]:
+    """Return the rows that were rejected by the number of their run, also in earlier attempts."""
+    told = {m.migration: m.rejected for m in state.migrations if m.rejected or m.resumed_at}
+    if not told:
+        return {}
+    newest = {found.run.migration: found for found in reversed(project.runs())}
+    found = [(newest[name], rejected) for name, rejected in told.items() if name in newest]
+    counted = {one.run.id: max(one.sums.rejected, rejected) for one, rejected in found}
+    return {run: rejected for run, rejected in counted.items() if rejected}
 
 
 def _nothing(project: projects.Project, direction: str) -> str:
@@ -96,6 +130,10 @@ def _stopped(state: progress.Progress, direction: str, database: str) -> stop.St
         )
     if stopped.state == "stopped" and not stopped.resumable:
         left = f"nothing of {stopped.migration} stays: the whole migration was taken back"
+    elif stopped.batching is not None and stopped.batching.done:
+        rows = words.count(stopped.batching.done, "row")
+        left = f"{_stay(stopped.steps_done, 'step', f' of {stopped.migration}')} applied, and of \
+step {stopped.batching.position} {rows}"
     elif stopped.steps_done:
         left = f"{_stay(stopped.steps_done, 'step', f' of {stopped.migration}')} applied"
         if direction == "up":

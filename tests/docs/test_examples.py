@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import importlib
 import os
+import pty
 import re
 import shutil
 import sqlite3
@@ -139,7 +140,7 @@ def test_the_demo_goes_up_down_and_up_again_and_loses_nothing(database, raw, tmp
     again = demo.proof.against(raw(database).execute, few)
 
     assert [] == above.wrong
-    assert few.names == above.names
+    assert few.names + len(few.cities) == above.names
     assert before == after
     assert above == again
 
@@ -150,7 +151,7 @@ def test_the_demo_is_planned_wholly_before_it_runs(database, raw, tmp_path, demo
 
     plan = project.plan()
 
-    assert 7 == len(plan.migrations)
+    assert 8 == len(plan.migrations)
     assert [] == [m.id for m in plan.migrations if m.undecided or m.problem]
 
 
@@ -167,9 +168,44 @@ def test_make_demo_proves_everything_and_ends_with_zero(tmp_path):
     assert 0 == done.returncode, done.stdout + done.stderr
     assert "" == done.stderr
     assert "Nothing was lost" in done.stdout
-    assert "killed by SIGKILL" in done.stdout
+    assert "paused, it stood still" in done.stdout
+    assert "killed by SIGKILL in the middle of a batch" in done.stdout
+    assert "was changed exactly once" in done.stdout
     assert "WRONG" not in done.stdout
     assert "\x1b" not in done.stdout
+
+
+@pytest.mark.slow
+def test_make_demo_draws_its_progress_on_a_terminal(tmp_path):
+    command = [sys.executable, DEMO / "run.py", "--folder", tmp_path / "demo", "--places", "3000"]
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "TERM": "xterm", "COLUMNS": "120"}
+
+    process = subprocess.Popen(command, env=environment, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    drawn = read_to_the_end(ours)
+
+    assert 0 == process.wait(), drawn[-2000:]
+    assert re.search(r"━╌+ [1-9]\d?% of about [\d,]+ rows · [\d,]+ rows/s · \d+ s left", drawn)
+    assert "% of about" in drawn.partition("waiting: paused by")[0]
+    assert "Nothing was lost" in drawn
+    # Somebody killed was drawing; the cursor that it had hidden is shown again.
+    assert drawn.rindex("\x1b[?25h") > drawn.rindex("\x1b[?25l")
+
+
+def read_to_the_end(terminal: int) -> str:
+    """Return what is written on a pseudo-terminal until its last writer has gone."""
+    found = []
+    while True:
+        try:
+            piece = os.read(terminal, 65_536)
+        except OSError:  # Linux says so that nobody is left on the other side
+            break
+        if not piece:
+            break
+        found.append(piece)
+    os.close(terminal)
+    return b"".join(found).decode("utf-8")
 
 
 @pytest.mark.slow
@@ -215,15 +251,19 @@ def test_the_demo_does_not_write_into_a_folder_that_is_somebody_elses(tmp_path):
 # --- the demo's proofs ----------------------------------------------------------------------
 
 DAMAGE = {
-    "a name is gone": "DELETE FROM alternate_names WHERE rowid = 7",
-    "a name is there twice": "INSERT INTO alternate_names SELECT place_id, 9999, name "
-    "FROM alternate_names WHERE rowid = 7",
-    "a name belongs to another place": "UPDATE alternate_names SET place_id = -1, position = 1 "
-    "WHERE rowid = 7",
-    "two names changed places": "UPDATE alternate_names SET position = 100 - position "
-    "WHERE place_id = (SELECT max(place_id) FROM alternate_names WHERE position > 1)",
-    "one letter is another one": "UPDATE alternate_names SET name = name || ' ' WHERE rowid = 7",
-    "all names are gone": "DELETE FROM alternate_names",
+    "a name is gone": "DELETE FROM place_names WHERE id = 7",
+    "a name is there twice": "INSERT INTO place_names "
+    "SELECT NULL, place_id, 9999, name, search_form, version FROM place_names WHERE id = 7",
+    "a name belongs to another place": "UPDATE place_names SET place_id = -1, position = 1 "
+    "WHERE id = 7",
+    "two names changed places": "UPDATE place_names SET position = 100 - position "
+    "WHERE place_id = (SELECT max(place_id) FROM place_names WHERE position > 1)",
+    "one letter is another one": "UPDATE place_names SET name = name || ' ' WHERE id = 7",
+    "all names are gone": "DELETE FROM place_names",
+    "a place has lost its own name": "DELETE FROM place_names WHERE position = 0 AND id = 7",
+    "a name was not made searchable": "UPDATE place_names SET search_form = '', version = 1 "
+    "WHERE id = 7",
+    "a name was done twice": "UPDATE place_names SET version = version + 1 WHERE id = 7",
     "a place is gone": "DELETE FROM places WHERE id = (SELECT max(id) FROM places)",
     "a place is new": "INSERT INTO places SELECT id + 1, name, region, population, entered, "
     "country_code, time_zone_id, latitude, longitude, is_capital FROM places "
@@ -309,6 +349,53 @@ def test_the_comparison_with_before_leaves_our_own_tables_out(tmp_path, demo, fe
 
     assert [] == demo.proof.differences(before, after)
     assert before.checksum == after.checksum
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE place_names SET version = version + 1 WHERE id = 7",
+        "UPDATE place_names SET version = 1 WHERE id = 7",
+        "DELETE FROM place_names WHERE id = 7",
+        "UPDATE whimbrel_batches SET rows_read = rows_read + 1",
+        "UPDATE whimbrel_batches SET finished_at = 'later'",
+    ],
+)
+def test_the_check_for_exactly_once_notices(damage, migrated, tmp_path, demo, few):
+    file = Path(shutil.copy(migrated, tmp_path))
+    at_kill = demo.proof.checkpoint(file)
+    check = demo.run.Demo(tmp_path, few)
+
+    check.exactly_once(at_kill)
+    sound = list(check.wrong)
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute(damage)
+    check.exactly_once(at_kill)
+
+    assert at_kill.rows == at_kill.done == few.names + len(few.cities)
+    assert [] == sound
+    assert [] != check.wrong
+
+
+def test_the_plan_is_shortened_to_migrations_and_steps_that_go_through_rows(demo):
+    plan = """\
+up · 1 migration · SQLite · sqlite:///geonames.db
+
+20260518_100000_mark_capitals  Every place says whether it is a capital.
+  step by step, because table places is too large for one transaction
+  1  add column places.is_capital
+     ALTER TABLE "places" ADD COLUMN "is_capital" BOOLEAN DEFAULT 0 NOT NULL
+  2  backfill places.is_capital
+     UPDATE "places" SET "is_capital" = (TRUE) WHERE "id" > :after AND "id" <= :upto
+     about 34,006 rows, in batches by id
+
+nothing was changed; do it:  whimbrel up"""
+
+    shown = demo.run.shortened(plan.splitlines())
+
+    assert [line for line in plan.splitlines() if "add column" not in line and '"' not in line] == (
+        shown
+    )
 
 
 # --- the page -------------------------------------------------------------------------------

@@ -184,8 +184,8 @@ def test_the_states_of_status_and_history_are_explained():
 VERBS_PAGE = DOCS / "reference" / "verbs.md"
 VERBS = sorted(
     name
-    for name, value in vars(migration.Migration).items()
-    if inspect.isfunction(value) and not name.startswith("_")
+    for name, value in inspect.getmembers(migration.Migration, inspect.isfunction)
+    if not name.startswith("_")
 )
 
 

@@ -57,12 +57,14 @@ class LookUpCountries(Migration):
 
         self.add_column("places", "country_code", "string", length=2)
         self.add_column("places", "time_zone_id", "integer")
-        self.execute("""
-            UPDATE places
-               SET country_code = substr(country, instr(country, ' / ') + 3, 2),
-                   time_zone_id = (SELECT time_zones.id FROM time_zones
-                                    WHERE time_zones.name = places.timezone)
-        """)
+        self.backfill(
+            "places",
+            {
+                "country_code": "substr(country, instr(country, ' / ') + 3, 2)",
+                "time_zone_id": "(SELECT time_zones.id FROM time_zones "
+                "WHERE time_zones.name = places.timezone)",
+            },
+        )
         self.change_column("places", "country_code", "string", length=2, null=False)
         self.change_column("places", "time_zone_id", "integer", null=False)
         self.add_foreign_key("places", "country_code", "countries", "code")
@@ -73,16 +75,19 @@ class LookUpCountries(Migration):
     def down(self) -> None:
         self.add_column("places", "country", "text")
         self.add_column("places", "timezone", "text")
-        self.execute("""
-            UPDATE places
-               SET country = (SELECT continents.name || ' / ' || countries.code
-                                     || ' - ' || countries.name
-                                FROM countries
-                                JOIN continents ON continents.id = countries.continent_id
-                               WHERE countries.code = places.country_code),
-                   timezone = (SELECT time_zones.name FROM time_zones
-                                WHERE time_zones.id = places.time_zone_id)
-        """)
+        self.backfill(
+            "places",
+            {
+                "country": """
+                    (SELECT continents.name || ' / ' || countries.code || ' - ' || countries.name
+                       FROM countries
+                       JOIN continents ON continents.id = countries.continent_id
+                      WHERE countries.code = places.country_code)
+                """,
+                "timezone": "(SELECT time_zones.name FROM time_zones "
+                "WHERE time_zones.id = places.time_zone_id)",
+            },
+        )
         self.remove_foreign_key("places", "time_zone_id")
         self.remove_foreign_key("places", "country_code")
         self.remove_column("places", "time_zone_id")

@@ -1,78 +1,55 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any
+
 from whimbrel import Migration
 
-# 'Roma|Rome|Рим' -> (1, 'Roma'), (2, 'Rome'), (3, 'Рим'). Taking a text apart into rows is
-# what engines say most differently. Where it goes through JSON, the text is quoted as JSON
-# first, so that quotes and backslashes inside of names stay what they are.
-SPLIT = {
-    "sqlite": """
-        INSERT INTO alternate_names (place_id, position, name)
-        SELECT places.id, found.key + 1, found.value
-          FROM places
-          JOIN json_each('[' || replace(json_quote(other_names), '|', '","') || ']') AS found
-         WHERE other_names <> ''
-    """,
-    "postgresql": """
-        INSERT INTO alternate_names (place_id, position, name)
-        SELECT places.id, found.position, found.name
-          FROM places
-         CROSS JOIN unnest(string_to_array(other_names, '|'))
-               WITH ORDINALITY AS found (name, position)
-         WHERE other_names <> ''
-    """,
-    "mysql": """
-        INSERT INTO alternate_names (place_id, position, name)
-        SELECT places.id, found.position, found.name
-          FROM places
-         CROSS JOIN json_table(
-                 concat('[', replace(json_quote(other_names), '|', '","'), ']'),
-                 '$[*]' COLUMNS (position FOR ORDINALITY, name VARCHAR(200) PATH '$')
-               ) AS found
-         WHERE other_names <> ''
-    """,
-}
-JOIN = {
-    "sqlite": """
-        SELECT group_concat(name, '|')
-          FROM (SELECT name FROM alternate_names
-                 WHERE place_id = places.id ORDER BY position)
-    """,
-    "postgresql": """
-        SELECT string_agg(name, '|' ORDER BY position)
-          FROM alternate_names WHERE place_id = places.id
-    """,
-    "mysql": """
-        SELECT group_concat(name ORDER BY position SEPARATOR '|')
-          FROM alternate_names WHERE place_id = places.id
-    """,
-}
-SPLIT["mariadb"], JOIN["mariadb"] = SPLIT["mysql"], JOIN["mysql"]
+Row = dict[str, Any]
+
+
+def other_names(place: Row) -> Iterator[Row]:
+    """Turn 'Roma|Rome|Рим' into rows: 1 Roma, 2 Rome, 3 Рим."""
+    if place["other_names"]:
+        for position, name in enumerate(place["other_names"].split("|"), start=1):
+            yield {"place_id": place["id"], "position": position, "name": name}
 
 
 class GiveNamesATable(Migration):
-    """Each alternate name becomes a row; its position keeps the order."""
+    """Each name becomes a row; its position keeps the order, and 0 is what a place is called."""
 
     def up(self) -> None:
         self.create_table(
-            "alternate_names",
+            "place_names",
             [
-                self.column("place_id", "integer", primary_key=True),
-                self.column("position", "integer", primary_key=True),
+                self.column("id", "integer", primary_key=True, auto_increment=True),
+                self.column("place_id", "integer", null=False),
+                self.column("position", "integer", null=False),
                 self.column("name", "string", length=200, null=False),
             ],
         )
-        self.add_foreign_key("alternate_names", "place_id", "places", "id", on_delete="CASCADE")
-        self.execute(SPLIT[self.engine], dialect=self.engine)
+        self.add_foreign_key("place_names", "place_id", "places", "id", on_delete="CASCADE")
+        self.add_unique("place_names", ["place_id", "position"])
+        self.copy_rows("places", "place_names", {"place_id": "id", "position": "0", "name": "name"})
+        self.transform("places", "place_names", other_names)
         self.remove_column("places", "other_names")
 
     def down(self) -> None:
         self.add_column("places", "other_names", "text")
-        if self.engine == "mysql":
-            # Its default cuts a text at 1,024 bytes; MariaDB's is a megabyte.
-            self.execute("SET SESSION group_concat_max_len = 1000000", dialect="mysql")
-        self.execute(
-            f"UPDATE places SET other_names = coalesce(({JOIN[self.engine]}), '')",
-            dialect=self.engine,
-        )
-        self.drop_table("alternate_names")
+        for batch in self.batches("places"):
+            rows = self.execute(
+                "SELECT place_id, name FROM place_names "
+                "WHERE place_id BETWEEN ? AND ? AND position > 0 ORDER BY place_id, position",
+                [batch.first, batch.last],
+            )
+            names = {
+                place: "|".join(str(name) for _, name in group)
+                for place, group in groupby(rows, key=lambda row: row[0])
+            }
+            for place in batch:
+                self.execute(
+                    "UPDATE places SET other_names = ? WHERE id = ?",
+                    [names.get(place["id"], ""), place["id"]],
+                )
+        self.drop_table("place_names")

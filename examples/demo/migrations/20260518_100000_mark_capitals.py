@@ -8,10 +8,9 @@ class MarkCapitals(Migration):
 
     def up(self) -> None:
         self.add_column("places", "is_capital", "boolean", null=False, default=False)
-        self.execute("""
-            UPDATE places SET is_capital = TRUE
-             WHERE id IN (SELECT place_id FROM capitals)
-        """)
+        self.backfill(
+            "places", {"is_capital": "TRUE"}, where="id IN (SELECT place_id FROM capitals)"
+        )
 
     def down(self) -> None:
         self.remove_column("places", "is_capital")

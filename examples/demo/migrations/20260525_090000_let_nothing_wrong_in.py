@@ -13,10 +13,10 @@ class LetNothingWrongIn(Migration):
         self.add_check("places", "longitude BETWEEN -180 AND 180", name="longitude_on_earth")
         self.add_check("places", "population > 0", name="population_or_unknown")
         self.create_index("places", "population")
-        self.create_index("alternate_names", "name")
+        self.create_index("place_names", "search_form")
 
     def down(self) -> None:
-        self.remove_index("alternate_names", "name")
+        self.remove_index("place_names", "search_form")
         self.remove_index("places", "population")
         self.remove_constraint("places", "population_or_unknown")
         self.remove_constraint("places", "longitude_on_earth")

@@ -67,7 +67,7 @@ class Found:
     kind: str
     rate: float
     rows: int
-    seconds: float  # of the backfill, the median of the rounds
+    seconds: float  # of the backfill, the median of the rounds, of two the longer
     latencies: tuple[float, ...] = field(repr=False)
     failed: int = 0
 

@@ -53,7 +53,7 @@ class RowsConfig:
 
     target_seconds: float = 0.5
     first_rows: int = 10_000
-    largest_rows: int = 500_000
+    largest_rows: int = 1_000_000
     batch_bytes: int = 16 * 1024**2
     small_table: int = 50_000
     max_rejects: int = 0
@@ -242,7 +242,7 @@ _READERS: Final[Mapping[str, _Reader]] = MappingProxyType(
     {
         "target_seconds": _seconds("0.5", zero=False),
         "first_rows": _whole(10_000, least=1),
-        "largest_rows": _whole(500_000, least=1),
+        "largest_rows": _whole(1_000_000, least=1),
         "batch_bytes": _bytes('"16 MB"', optional=False),
         "small_table": _whole(50_000, least=0),
         "max_rejects": _whole(0, least=0),

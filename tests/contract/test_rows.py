@@ -702,3 +702,22 @@ def test_a_float_is_read_with_all_its_digits(
             "ORDER BY c.id"
         )
     ]
+
+
+def test_a_plan_does_not_count_how_often_a_loop_goes_round(
+    project: conftest.ProjectFolder, database: databases.Database, raw: OpenRaw
+) -> None:
+    numbers(database, raw(database), ROWS)
+    one(
+        project,
+        'for batch in self.batches("number"):',
+        "    for row in batch:",
+        '        self.execute("UPDATE number SET n = 0 WHERE id = ?", [row["id"]])',
+        'self.delete_rows("number")',
+    )
+
+    (plan,) = projects.open_project(folder=project.path, database=database.url).plan().migrations
+
+    assert [("rows", 1), ("data", 0), ("rows", 1)] == [(s.kind, s.times) for s in plan.steps]
+    assert "in each batch" == plan.steps[1].note
+    assert 2 == plan.count

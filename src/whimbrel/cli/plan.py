@@ -200,14 +200,14 @@ def _step_script(step: plans.PlannedStep, *, covered: bool) -> str:
     times = f", × {step.times:,}" if step.times > 1 else ""
     done = ", already done" if step.done else ""
     lines = ["\n", _comment(f"{step.position}: {output.clipped(step.words, 160)}{times}{done}")]
-    if step.times > 1:
+    if step.times != 1:
         at = f" at {_place(step.where)}" if step.where else ""
         lines.append(_comment(f"in a loop{at}; this is the first, the others may differ in values"))
     note = () if step.kind == ROWS else (step.note,)
     lines += [_comment(fact) for fact in (*note, *_facts(step, covered=covered))]
     # A query changes nothing; a model's write is only an example of what will be sent, and a
     # batch one of many.
-    only_shown = step.kind in {"query", ROWS} or step.note == UNDECIDED or step.times > 1
+    only_shown = step.kind in {"query", ROWS} or step.note == UNDECIDED or step.times != 1
     for sql in step.statements:
         # Not moved to the left: a line may be inside of a text.
         text = sql.strip()

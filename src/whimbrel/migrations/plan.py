@@ -9,9 +9,11 @@ from whimbrel import errors
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedStep:
-    """One step; `times` is how often the same statement came from the same line of a loop.
+    """One step.
 
-    `rows` is about how many rows a step in batches works through, None if that is not known.
+    `times` is how often the same statement came from the same line of a loop, 0 in a loop over
+    batches, where that is seen while running. `rows` is about how many rows a step in batches
+    works through, None if that is not known.
     """
 
     position: int

@@ -8,6 +8,7 @@ instead of guessing.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -204,9 +205,14 @@ class PlanDesk(desks.Desk):
         if rows:
             # What a loop does with its batches is not noted step by step, nor found as done.
             recorded, self._recorded = self._recorded, {}
-            position = self.position
+            position, before = self.position, len(self.steps)
             yield loop.Batch(rows=rows, keys=[k[0] if len(k) == 1 else k for k in keys_])
             self._recorded = recorded
+            # How often is seen while running: of the table only the first rows were handed out.
+            self.steps[before:] = [
+                dataclasses.replace(step, times=0, note="in each batch")
+                for step in self.steps[before:]
+            ]
             if not self.whole:
                 self.position = position
 

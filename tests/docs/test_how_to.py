@@ -100,7 +100,7 @@ def test_parameters_are_filled_in_each_of_the_four_ways(project, database, raw):
     assert [(7, "Köln")] == raw(database).execute("SELECT id, name FROM city")
 
 
-def test_batches_are_filled_and_resumable(project, database, raw):
+def test_a_column_is_filled_in_batches(project, database, raw):
     columns = ", ".join(
         f'self.column("{name}", "integer")' for name in ("id", "net", "tax", "total")
     )
@@ -111,7 +111,7 @@ VALUES (?, ?, ?)", [i, i, 1])'
     project.migration(
         "20260101_000000_a", body(f'self.create_table("orders", [{columns}])\n{rows}')
     )
-    backfill = code("docs/how-to/raw-sql.md", "class Backfill")
+    backfill = code("docs/how-to/raw-sql.md", "class Total")
     project.migration("20260102_000000_b", backfill)
 
     outcome = opened(project, database).up()

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from threading import Lock
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 from weakref import WeakKeyDictionary
 
-import pymysql
 import sqlalchemy as sa
 
 from whimbrel.engines import base, signs
+
+if TYPE_CHECKING:
+    import pymysql
 
 _MAY_SEE_ALL: Final = """
 SELECT count(*) FROM information_schema.user_privileges

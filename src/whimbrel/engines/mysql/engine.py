@@ -279,6 +279,8 @@ def _assigned(sql: str, dialect: str) -> list[str]:
 
 def _remedy(cause: str) -> str:
     lowered = cause.lower()
+    if "too many connections" in lowered:
+        return "wait until others have left, or use fewer connections:  --workers 1"
     if "access denied" in lowered and "to database" in lowered:
         return "grant the user this database, or correct the URL"
     if "access denied" in lowered:

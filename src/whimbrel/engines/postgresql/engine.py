@@ -215,6 +215,8 @@ class PostgresEngine(base.Engine):
 
 def _remedy(cause: str) -> str:
     lowered = cause.lower()
+    if "too many clients" in lowered or "connection slots" in lowered:
+        return "wait until others have left, or use fewer connections:  --workers 1"
     if "password authentication failed" in lowered or "no password supplied" in lowered:
         return "correct the user or the password in the URL"
     if "does not exist" in lowered and "database" in lowered:

@@ -61,6 +61,10 @@ SAMPLES: dict[type[errors.WhimbrelError], list[dict[str, object]]] = {
         }
     ],
     errors.SqlNotUnderstood: [{"sql": "SELEC 1", "dialect": "one", "cause": "near SELEC"}],
+    errors.BadRule: [
+        {"rule": "user.name is unique", "why": "two", "place": f"{FILE}:9", "cause": "no such"},
+        {"rule": "between", "why": "it needs a bound"},
+    ],
     errors.UnknownSlug: [{"slug": "lock-hold", "near": ["lock-held"]}, {"slug": "x", "near": []}],
     errors.RefusedError: [{"what": "we will not do it", "remedy": "do something else"}],
     errors.TableNotFound: [{"table": "Order Details", "known": ["user"]}],
@@ -123,6 +127,9 @@ SAMPLES: dict[type[errors.WhimbrelError], list[dict[str, object]]] = {
     ],
     errors.LockLost: [{"database": URL}],
     errors.NoKey: [{"table": "orders", "engine": "PostgreSQL"}],
+    errors.NotComparable: [{"columns": "a.x and b.y", "one": "binary", "other": "integer"}],
+    errors.AmbiguousMatch: [{"what": "table", "source": ["User"], "target": ["user", "USER"]}],
+    errors.NothingToCompare: [{"source": "users", "target": "orders"}],
     errors.RowFailed: [
         {"table": "orders", "key": "id = 7", "cause": "too long", "rejected": 2, "max_rejects": 2},
         {"table": "orders", "key": "id = 7", "cause": "null", "rejected": 0, "max_rejects": 0},
@@ -141,6 +148,17 @@ SAMPLES: dict[type[errors.WhimbrelError], list[dict[str, object]]] = {
     ],
     errors.ValueNotStorable: [{"type_name": "Range"}],
     errors.ValueNotReadable: [{"text": "{...", "cause": "it ends too early"}],
+    errors.ValidationFailed: [
+        {"failed": 1, "of": 1, "found": ["1 of 2 rows is NULL"], "place": f"{FILE}:9"},
+        {"failed": 2, "of": 9, "found": ["a", "b"]},
+    ],
+    errors.ReportNotWritten: [
+        {"place": "reports", "why": "no room", "left": "it is lost", "remedy": "make room"}
+    ],
+    errors.ReportChanged: [
+        {"file": "a.html", "wrong": ["its page", "its data"], "seal": "9f2c" * 16},
+        {"file": "a.txt", "wrong": ["it is no report"], "seal": None},
+    ],
     errors.DatabaseUnavailable: [
         {"database": URL, "cause": "connection refused", "remedy": "start the server"}
     ],

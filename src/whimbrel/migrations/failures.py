@@ -28,7 +28,7 @@ def again(row: journal.StepRow, session: base.Session) -> None:
         return
     module, name, arguments = known["failed"]
     error: Exception = RuntimeError(": ".join(map(str, [name, *arguments])))
-    if module == errors.__name__:
+    if module.startswith(errors.__name__):
         raise _refusal(name, known["facts"])
     driver = session.connection.dialect.loaded_dbapi
     if module.split(".")[0] == driver.__name__.split(".")[0]:

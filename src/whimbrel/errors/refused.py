@@ -1,292 +1,11 @@
-"""Every error Whimbrel raises, as facts; the text that people read is made here, once.
-
-    WhimbrelError
-    ├── UsageError              the caller can fix it: a name, an option, a file
-    │   ├── BadUrl, UnknownDatabase, BadConfig, MissingExtra, MissingSecret
-    │   ├── BadMigrationFile, UnknownMigration, DependencyCycle, ManyHeads
-    │   ├── UnknownType, BadColumn, BadParameters, Irreversible
-    │   └── SqlNotTranslatable, SqlNotUnderstood, UnknownSlug
-    ├── RefusedError            we will not do it; nothing was changed by it
-    │   ├── TableNotFound, TableExists, ColumnNotFound, ColumnExists, ColumnInUse,
-    │   ├── ObjectNotFound
-    │   ├── NullsPresent, NotNullWithoutDefault, ValuesDoNotFit,
-    │   ├── RebuildRefused, ForeignKeysBroken
-    │   ├── HistoryEdited, HistoryMissing, OutOfOrder, HalfDone, StepChanged, StepUnclear
-    │   ├── LockHeld, LockLost, JournalTooNew
-    │   ├── NoKey, RowFailed, RunCancelled, MemoryExceeded
-    │   ├── ModelTransactionOpen, ModelTransactionLost, ModelCallRefused, DecimalNotExact
-    │   └── ValueNotStorable, ValueNotReadable
-    ├── DatabaseUnavailable     no session: server down, wrong password, no such database
-    └── MigrationFailed         a migration stopped; carries what is done and what is left
-
-Each class has a slug; `whimbrel explain SLUG` shows its page.
-"""
+"""What we will not do; nothing was changed by it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from whimbrel import words
-
-_LABELS = ("where", "database", "object", "left", "cause", "to do")
-_INDENT = 10
-
-
-class WhimbrelError(Exception):
-    """Say what happened, where, what is left, why, and what to do."""
-
-    slug = "whimbrel-error"
-    exit_code = 1
-
-    def __init__(
-        self,
-        what: str,
-        *,
-        where: str | None = None,
-        database: str | None = None,
-        object: str | None = None,
-        left: str | None = None,
-        cause: str | None = None,
-        remedy: str | None = None,
-    ) -> None:
-        self.what = what
-        self.where = where
-        self.database = database
-        self.object = object
-        self.left = left
-        self.cause = cause
-        self.remedy = remedy
-        super().__init__(what)
-
-    @property
-    def facts(self) -> dict[str, str]:
-        """Return the labelled facts in the order in which they are read."""
-        values = (self.where, self.database, self.object, self.left, self.cause, self.remedy)
-        return {label: value for label, value in zip(_LABELS, values, strict=True) if value}
-
-    def as_json(self) -> dict[str, str]:
-        """Return the same facts as fields, for `--json`."""
-        return {
-            "error": self.slug,
-            "what": self.what,
-            **{k.replace(" ", "_"): v for k, v in self.facts.items()},
-        }
-
-    def __str__(self) -> str:
-        lines = [self.what]
-        for label, value in self.facts.items():
-            first, *rest = value.splitlines() or [""]
-            lines.append(f"  {label:<{_INDENT - 1}} {first}".rstrip())
-            lines.extend(f"  {'':<{_INDENT}}{line}".rstrip() for line in rest)
-        lines.append(f"  {'[' + self.slug + ']':>80}")
-        return "\n".join(lines)
-
-
-def names(values: Iterable[str], *, limit: int = 20) -> str:
-    """Join names for a sentence, the first `limit` of them."""
-    known = list(values)
-    if not known:
-        return "(none)"
-    more = f" … and {len(known) - limit:,} more" if len(known) > limit else ""
-    return ", ".join(known[:limit]) + more
-
-
-# --- the caller can fix it ------------------------------------------------------------------
-
-
-class UsageError(WhimbrelError):
-    """Something the caller asked for cannot be; the caller can correct it."""
-
-    slug = "usage-error"
-    exit_code = 2
-
-
-class BadUrl(UsageError):
-    slug = "bad-url"
-
-    def __init__(self, url: str, *, why: str, known: Sequence[str]) -> None:
-        super().__init__(
-            f"cannot use {url!r} as a database URL: {why}",
-            remedy="write one of: " + "  ".join(known),
-        )
-
-
-class UnknownDatabase(UsageError):
-    slug = "unknown-database"
-
-    def __init__(self, alias: str, *, known: Sequence[str], config: str) -> None:
-        super().__init__(
-            f"no database is called {alias!r}",
-            where=config,
-            object=f"known: {names(known)}",
-            remedy="use one of these names, or a URL:  --database URL",
-        )
-
-
-class BadConfig(UsageError):
-    slug = "bad-config"
-
-    def __init__(self, what: str, *, where: str, remedy: str) -> None:
-        super().__init__(what, where=where, remedy=remedy)
-
-
-class MissingSecret(UsageError):
-    slug = "missing-secret"
-
-    def __init__(self, variable: str, *, where: str) -> None:
-        super().__init__(
-            f"the environment variable {variable} is not set",
-            where=where,
-            remedy=f"set it:  export {variable}=…",
-        )
-
-
-class MissingExtra(UsageError):
-    slug = "missing-extra"
-
-    def __init__(self, package: str, *, extra: str, needed_for: str) -> None:
-        super().__init__(
-            f"{needed_for} needs the package {package}, which is not installed",
-            remedy=f"pip install 'whimbrel[{extra}]'",
-        )
-
-
-class BadMigrationFile(UsageError):
-    slug = "bad-migration-file"
-
-    def __init__(self, path: str, *, why: str, cause: str | None = None, remedy: str) -> None:
-        super().__init__(
-            f"cannot use the migration file {path}: {why}",
-            where=path,
-            left="nothing was changed",
-            cause=cause,
-            remedy=remedy,
-        )
-
-
-class UnknownMigration(UsageError):
-    slug = "unknown-migration"
-
-    def __init__(self, wanted: str, *, known: Sequence[str], where: str) -> None:
-        super().__init__(
-            f"no migration is called {wanted!r}",
-            where=where,
-            object=f"known: {names(known, limit=8)}",
-            remedy="see all of them:  whimbrel status",
-        )
-
-
-class DependencyCycle(UsageError):
-    slug = "dependency-cycle"
-
-    def __init__(self, cycle: Sequence[str], *, where: str) -> None:
-        super().__init__(
-            "migrations depend on each other in a circle",
-            where=where,
-            object=" → ".join(cycle),
-            left="nothing was changed",
-            remedy="take one of these names out of the other's depends_on",
-        )
-
-
-class ManyHeads(UsageError):
-    slug = "many-heads"
-
-    def __init__(self, heads: Sequence[str], *, where: str) -> None:
-        super().__init__(
-            f"{len(heads)} migrations are the last one, each on its own branch",
-            where=where,
-            object=names(heads),
-            left="nothing was changed",
-            remedy="join the branches:  whimbrel new merge_branches --merge\n"
-            f"or run one branch only:  whimbrel up --to {heads[0]}",
-        )
-
-
-class UnknownType(UsageError):
-    slug = "unknown-type"
-
-    def __init__(self, type_name: str, *, column: str, known: Sequence[str]) -> None:
-        super().__init__(
-            f"column {column!r} has the unknown type {type_name!r}",
-            object=f"known types: {names(known)}",
-            remedy="use one of the known types",
-        )
-
-
-class BadColumn(UsageError):
-    slug = "bad-column"
-
-    def __init__(self, column: str, *, why: str, remedy: str) -> None:
-        super().__init__(f"column {column!r} cannot be built: {why}", remedy=remedy)
-
-
-class BadParameters(UsageError):
-    slug = "bad-parameters"
-
-    def __init__(self, what: str, *, sql: str, remedy: str) -> None:
-        super().__init__(
-            what,
-            object=_short(sql),
-            remedy=remedy,
-        )
-
-
-class Irreversible(UsageError):
-    slug = "irreversible"
-
-    def __init__(self, operation: str, *, why: str, remedy: str) -> None:
-        super().__init__(f"{operation} cannot be reversed: {why}", remedy=remedy)
-        self.operation = operation
-
-
-class SqlNotTranslatable(UsageError):
-    slug = "sql-not-translatable"
-
-    def __init__(self, construct: str, *, sql: str, read: str, write: str, why: str) -> None:
-        super().__init__(
-            f"{construct} has no translation from {read} to {write}",
-            object=_short(sql),
-            left="nothing was changed by this statement",
-            cause=why,
-            remedy="write this statement with the migration's verbs, or once per engine:\n"
-            'if self.engine == "…": self.execute(…, dialect="…")',
-        )
-        self.construct = construct
-
-
-class SqlNotUnderstood(UsageError):
-    slug = "sql-not-understood"
-
-    def __init__(self, sql: str, *, dialect: str, cause: str) -> None:
-        super().__init__(
-            f"this is not {dialect} SQL",
-            object=_short(sql),
-            left="nothing was changed by this statement",
-            cause=cause,
-            remedy="correct the statement, or say what it is written in:  "
-            'sql_dialect = "…"  in whimbrel.toml or on the migration',
-        )
-
-
-class UnknownSlug(UsageError):
-    slug = "unknown-slug"
-
-    def __init__(self, slug: str, *, near: Sequence[str]) -> None:
-        super().__init__(
-            f"there is no page called {slug!r}",
-            object=f"near: {names(near)}" if near else None,
-            remedy="see all of them:  whimbrel explain",
-        )
-
-
-# --- we will not do it ----------------------------------------------------------------------
-
-
-class RefusedError(WhimbrelError):
-    """We will not do this, because it could lose data or cannot be right."""
-
-    slug = "refused"
+from whimbrel.errors.base import RefusedError, names, shortened
 
 
 class TableNotFound(RefusedError):
@@ -490,7 +209,7 @@ class StepChanged(RefusedError):
         way_out = "" if taking_back else "\nor take the finished steps back:  whimbrel down"
         super().__init__(
             f"migration {migration} no longer asks for what it asked before, at step {position}",
-            object=f"then: {_short(was)}\nnow:  {_short(now)}",
+            object=f"then: {shortened(was)}\nnow:  {shortened(now)}",
             left="nothing was changed now",
             remedy="put the finished steps back as they were when it was interrupted, "
             f"then:  {again}{way_out}",
@@ -503,7 +222,7 @@ class StepUnclear(RefusedError):
     def __init__(self, migration: str, *, position: int, step: str, why: str) -> None:
         super().__init__(
             f"cannot tell whether step {position} of {migration} happened before the interruption",
-            object=_short(step),
+            object=shortened(step),
             left="nothing was changed now",
             cause=why,
             remedy="look at the database, then say which it is:\n"
@@ -669,67 +388,34 @@ class ValueNotReadable(RefusedError):
     def __init__(self, text: str, *, cause: str) -> None:
         super().__init__(
             "a value in the journal cannot be read",
-            object=_short(text, width=120),
+            object=shortened(text, width=120),
             left="nothing was changed now",
             cause=cause,
             remedy="it may come from a newer version:  pip install --upgrade whimbrel",
         )
 
 
-# --- no session -----------------------------------------------------------------------------
-
-
-class DatabaseUnavailable(WhimbrelError):
-    """There is no session: the server is down, the password wrong, the file unreadable."""
-
-    slug = "database-unavailable"
-
-    def __init__(self, *, database: str, cause: str, remedy: str) -> None:
-        super().__init__(
-            "cannot open the database",
-            database=database,
-            left="nothing was changed",
-            cause=cause,
-            remedy=remedy,
-        )
-
-
-# --- half-way -------------------------------------------------------------------------------
-
-
-class MigrationFailed(WhimbrelError):
-    """A migration stopped with an error; says what stays applied and how to go on."""
-
-    slug = "migration-failed"
+class ValidationFailed(RefusedError):
+    slug = "validation-failed"
 
     def __init__(
-        self,
-        what: str,
-        *,
-        where: str | None,
-        database: str,
-        object: str | None = None,
-        left: str,
-        cause: str,
-        remedy: str,
-        resumable: bool,
-        slug: str | None = None,
+        self, *, failed: int, of: int, found: Sequence[str], place: str | None = None
     ) -> None:
         super().__init__(
-            what,
-            where=where,
-            database=database,
+            f"{failed:,} of {words.count(of, 'rule')} {'does' if failed == 1 else 'do'} not hold",
+            where=place,
+            object="\n".join(found),
+            remedy="correct the rows, or the rule, then:  whimbrel up",
+        )
+
+
+class RepairRefused(RefusedError):
+    slug = "repair-refused"
+
+    def __init__(self, why: str, *, object: str | None = None, remedy: str) -> None:
+        super().__init__(
+            f"the target cannot be repaired: {why}",
             object=object,
-            left=left,
-            cause=cause,
+            left="nothing was changed",
             remedy=remedy,
         )
-        self.resumable = resumable
-        self.exit_code = 3 if resumable else 1
-        if slug:
-            self.slug = slug
-
-
-def _short(sql: str, *, width: int = 300) -> str:
-    text = " ".join(sql.split())
-    return text if len(text) <= width else text[: width - 1] + "…"

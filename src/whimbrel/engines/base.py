@@ -21,6 +21,8 @@ import sqlalchemy.dialects.mysql
 from whimbrel import clock as clocks
 from whimbrel import errors
 from whimbrel import tables as shapes
+from whimbrel.engines import codec as codecs
+from whimbrel.engines import judge as judges
 from whimbrel.engines import phrases as phrases_
 
 Row = tuple[object, ...]
@@ -56,6 +58,8 @@ class Capabilities:
     row_values: bool = True
     # Several sessions can write at once.
     parallel_writers: bool = True
+    # Several sessions of one process read faster than one.
+    parallel_readers: bool = True
     # UPDATE … SET a = b, b = a reads the row as it was; elsewhere it goes from left to right.
     simultaneous_assignment: bool = True
     # What tells the rows of a table without a key apart, if anything does.
@@ -123,6 +127,20 @@ class Health(abc.ABC):
     @abc.abstractmethod
     def lag(self) -> Reading:
         """Return how far this server, a replica, is behind, in seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """One moment of a database, which a session reads until its transaction ends.
+
+    `position` is how far the database had got (see `Engine.position`); `kind` says in words what
+    is promised. Whoever has the `token` can read the same moment in a session of his own; without
+    one, other sessions take moments of their own, a little later.
+    """
+
+    position: str
+    kind: str
+    token: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,7 +239,8 @@ class Session:
 
     def rollback(self) -> None:
         """Take back what is open."""
-        if self.connection.in_transaction():
+        # Also a transaction whose COMMIT was refused, which is no longer active.
+        if self.connection.get_transaction() is not None:
             self.connection.rollback()
 
     @contextmanager
@@ -277,6 +296,10 @@ class Catalog(abc.ABC):
     @abc.abstractmethod
     def texts(self) -> dict[str, str]:
         """Return the text of every object (tables, indexes, views, triggers, …) by its name."""
+
+    def triggers(self, table: str) -> list[str]:
+        """Return the names of the triggers of a table, sorted."""
+        return []
 
     def signature(self) -> str:
         """Return a SHA-256 over `texts`: equal before and after means that nothing changed."""
@@ -493,6 +516,13 @@ class Engine(abc.ABC):
         """Return the URL with a relative file placed in `folder`; servers have none."""
         return url
 
+    def exists(self, url: sa.URL) -> bool:
+        """Whether there is such a database, as far as that can be said without opening it.
+
+        What does not exist is made by `open` where an engine makes it at first use.
+        """
+        return True
+
     @abc.abstractmethod
     def open(self, url: sa.URL, *, read_only: bool = False) -> Session:
         """Open a session, or raise DatabaseUnavailable, MissingExtra.
@@ -520,6 +550,11 @@ class Engine(abc.ABC):
     @abc.abstractmethod
     def phrases(self) -> phrases_.Phrases:
         """What this engine says to compare and convert values."""
+
+    @property
+    @abc.abstractmethod
+    def judge(self) -> judges.Judge:
+        """What this engine says to ask values for rules."""
 
     def stay(
         self,
@@ -556,6 +591,24 @@ class Engine(abc.ABC):
     def health(self, session: Session) -> Health:
         """Return what reads how the server of this session is."""
 
+    def codec(self, session: Session) -> codecs.Codec:
+        """Return what writes rows of this session so that they can be compared."""
+        raise NotImplementedError
+
+    def snapshot(self, session: Session, token: str | None = None) -> Snapshot:
+        """Open a transaction that only reads, and one moment of the database, until it ends.
+
+        With the `token` of another session's snapshot it is the same moment.
+        """
+        raise NotImplementedError
+
+    def position(self, session: Session) -> str:
+        """Return how far the database has got by now: another text if anything was written.
+
+        It may also change without; it is never the same after a change that was committed.
+        """
+        raise NotImplementedError
+
     @abc.abstractmethod
     def fault(self, error: BaseException) -> Fault:
         """Say what kind of failure a driver's or SQLAlchemy's exception is."""
@@ -570,6 +623,31 @@ class Engine(abc.ABC):
     @abc.abstractmethod
     def estimate(self, session: Session, table: str) -> int | None:
         """Return about how many rows a table has, without reading them; None if unknown."""
+
+    # What keeps rows that were read as they are until the transaction ends, behind a SELECT.
+    row_lock = " FOR UPDATE"
+    # What lets an INSERT give columns their values that the server would choose itself.
+    override_identity = ""
+
+    def delete_copies(self, table: str, condition: str, count: int) -> str:
+        """Return a DELETE of exactly so many of the rows that meet a condition; any of them."""
+        address, name = self.can.row_address, self.beside_parameters(self.quote(table))
+        return (
+            f"DELETE FROM {name} WHERE {address} IN "
+            f"(SELECT {address} FROM {name} WHERE {condition} LIMIT {count})"
+        )
+
+    def defer_foreign_keys(self, session: Session) -> bool:
+        """Let foreign keys be checked when the open transaction commits; say whether they are."""
+        return False
+
+    def version(self, session: Session) -> str:
+        """Return the version of the server (or library) that answers."""
+        info = session.connection.dialect.server_version_info or ()
+        return ".".join(str(part) for part in info)
+
+    def interrupt(self, session: Session) -> None:
+        """End, from another thread, the statement that a session is at, as far as it can be."""
 
     def hurry(self, session: Session) -> None:
         """Let statements of a session fail at once where others hold what they need.

@@ -40,6 +40,12 @@ SELECT trigger_name, CONCAT_WS(' ', action_timing, event_manipulation, event_obj
                                action_statement)
   FROM information_schema.triggers WHERE trigger_schema = DATABASE()
 """
+_TRIGGERS_OF = """
+SELECT trigger_name FROM information_schema.triggers
+ WHERE trigger_schema = DATABASE() AND event_object_schema = DATABASE()
+   AND event_object_table = %s
+ ORDER BY trigger_name
+"""
 _ROUTINES = """
 SELECT routine_name, COALESCE(MD5(routine_definition), '')
   FROM information_schema.routines WHERE routine_schema = DATABASE()
@@ -131,6 +137,10 @@ class MysqlCatalog(base.Catalog):
     def _show(self, kind: str, name: str) -> str:
         quoted = self._session.engine.quote(name)
         return str(self._session.fetch(f"SHOW CREATE {kind} {quoted}")[0][1])
+
+    def triggers(self, table: str) -> list[str]:
+        rows = self._session.fetch(_TRIGGERS_OF, [table])
+        return [str(row[0]) for row in rows]
 
     def texts(self) -> dict[str, str]:
         texts = {f"table {name}": _plain(self._show("TABLE", name)) for name in self.tables()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
@@ -11,8 +12,11 @@ from whimbrel import clock as clocks
 from whimbrel import errors
 from whimbrel import tables as shapes
 from whimbrel.engines import base, connect, levels, sqltext
+from whimbrel.engines import codec as codecs
+from whimbrel.engines import judge as judges
 from whimbrel.engines import phrases as contract
-from whimbrel.engines.mysql import bulk, catalog, ddl, faults, health, lock
+from whimbrel.engines.mysql import bulk, catalog, codec, ddl, faults, health, lock, snapshots
+from whimbrel.engines.mysql import judge as judging
 from whimbrel.engines.mysql import phrases as said
 from whimbrel.engines.mysql import session as sessions
 
@@ -112,6 +116,10 @@ class MysqlEngine(base.Engine):
     def phrases(self) -> contract.Phrases:
         return said.MysqlPhrases(self.quote)
 
+    @property
+    def judge(self) -> judges.Judge:
+        return judging.MysqlJudge(self.quote)
+
     def stay(
         self,
         session: base.Session,
@@ -170,6 +178,15 @@ class MysqlEngine(base.Engine):
     def health(self, session: base.Session) -> base.Health:
         return health.MysqlHealth(session)
 
+    def codec(self, session: base.Session) -> codecs.Codec:
+        return codec.MysqlCodec(sessions.ours(session))
+
+    def snapshot(self, session: base.Session, token: str | None = None) -> base.Snapshot:
+        return snapshots.snapshot(session, token)
+
+    def position(self, session: base.Session) -> str:
+        return snapshots.position(session)
+
     def fault(self, error: BaseException) -> base.Fault:
         return faults.fault(error)
 
@@ -182,8 +199,8 @@ class MysqlEngine(base.Engine):
 
         For InnoDB it follows inserts and deletes, and comes from a sample of pages otherwise.
         """
-        plan = session.connection.exec_driver_sql(
-            f"EXPLAIN SELECT 1 FROM {self.quote(table).replace('%', '%%')}"
+        plan = session.connection.execution_options(no_parameters=True).exec_driver_sql(
+            f"EXPLAIN SELECT 1 FROM {self.quote(table)}"
         )
         guesses = [row["rows"] for row in plan.mappings()]
         return None if None in guesses else int(guesses[0])
@@ -210,11 +227,23 @@ class MysqlEngine(base.Engine):
             )
         mysql.isolate(wanted)
 
+    def interrupt(self, session: base.Session) -> None:
+        if session.gone:
+            return
+        url = session.connection.engine.url
+        thread = sessions.ours(session).driver.thread_id()
+        with contextlib.closing(self.open(url.set(drivername=self.name))) as other:
+            sessions.ours(other).send(f"KILL QUERY {int(thread)}")
+
     def patience(self, session: base.Session, seconds: float | None) -> None:
         whole = max(1, round(LOCK_WAIT_SECONDS if seconds is None else seconds))
         sessions.ours(session).send(
             f"SET SESSION lock_wait_timeout = {whole}, innodb_lock_wait_timeout = {whole}"
         )
+
+    def delete_copies(self, table: str, condition: str, count: int) -> str:
+        name = self.beside_parameters(self.quote(table))
+        return f"DELETE FROM {name} WHERE {condition} LIMIT {count}"
 
     def cause(self, error: BaseException) -> str:
         original = getattr(error, "orig", None) or error

@@ -33,6 +33,13 @@ SELECT c.relname, c.oid
    AND NOT starts_with(c.relname, %s)
  ORDER BY c.relname
 """
+_TRIGGERS = """
+SELECT t.tgname
+  FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+ WHERE c.relnamespace = current_schema()::regnamespace AND c.relname = %s
+   AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+ ORDER BY t.tgname
+"""
 # Each object of the current schema with the text that the server itself gives it.
 _TEXTS = """
 WITH here AS (
@@ -162,6 +169,10 @@ class PostgresCatalog(base.Catalog):
                 )
             )
         return tuple(found)
+
+    def triggers(self, table: str) -> list[str]:
+        rows = self._session.fetch(_TRIGGERS, [table])
+        return [str(row[0]) for row in rows]
 
     def texts(self) -> dict[str, str]:
         rows = self._session.fetch(_TEXTS, [base.OUR_PREFIX])

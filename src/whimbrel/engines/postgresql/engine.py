@@ -11,8 +11,11 @@ import sqlalchemy as sa
 from whimbrel import clock as clocks
 from whimbrel import tables as shapes
 from whimbrel.engines import base, connect, levels
+from whimbrel.engines import codec as codecs
+from whimbrel.engines import judge as judges
 from whimbrel.engines import phrases as contract
-from whimbrel.engines.postgresql import bulk, catalog, ddl, faults, health, lock
+from whimbrel.engines.postgresql import bulk, catalog, codec, ddl, faults, health, lock, snapshots
+from whimbrel.engines.postgresql import judge as judging
 from whimbrel.engines.postgresql import phrases as said
 from whimbrel.engines.postgresql import session as sessions
 
@@ -117,6 +120,10 @@ class PostgresEngine(base.Engine):
     def phrases(self) -> contract.Phrases:
         return said.PostgresPhrases(self.quote)
 
+    @property
+    def judge(self) -> judges.Judge:
+        return judging.PostgresJudge(self.quote)
+
     def stay(
         self,
         session: base.Session,
@@ -148,6 +155,15 @@ class PostgresEngine(base.Engine):
     def health(self, session: base.Session) -> base.Health:
         return health.PostgresHealth(session)
 
+    def codec(self, session: base.Session) -> codecs.Codec:
+        return codec.PostgresCodec(sessions.ours(session))
+
+    def snapshot(self, session: base.Session, token: str | None = None) -> base.Snapshot:
+        return snapshots.snapshot(session, token)
+
+    def position(self, session: base.Session) -> str:
+        return snapshots.position(session)
+
     def fault(self, error: BaseException) -> base.Fault:
         return faults.fault(error)
 
@@ -173,6 +189,10 @@ class PostgresEngine(base.Engine):
             wanted = session.connection.default_isolation_level or levels.BATCHES
         session.execute(f"SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL {wanted}")
         session.commit()
+
+    def interrupt(self, session: base.Session) -> None:
+        if not session.gone:
+            sessions.ours(session).driver.cancel_safe(timeout=connect.CONNECT_SECONDS)
 
     def patience(self, session: base.Session, seconds: float | None) -> None:
         milliseconds = round((LOCK_WAIT_SECONDS if seconds is None else seconds) * 1000)
@@ -202,6 +222,20 @@ class PostgresEngine(base.Engine):
                 """,
                 [name, column],
             )
+
+    override_identity = " OVERRIDING SYSTEM VALUE"
+
+    def delete_copies(self, table: str, condition: str, count: int) -> str:
+        # Within one statement a ctid is an address: nobody else's UPDATE can move these rows.
+        name = self.beside_parameters(self.quote(table))
+        return (
+            f"DELETE FROM {name} WHERE ctid = ANY(ARRAY("
+            f"SELECT ctid FROM {name} WHERE {condition} LIMIT {count} FOR UPDATE))"
+        )
+
+    def defer_foreign_keys(self, session: base.Session) -> bool:
+        session.execute("SET CONSTRAINTS ALL DEFERRED")
+        return True
 
     def last_insert_id(self, session: base.Session) -> int | None:
         return None

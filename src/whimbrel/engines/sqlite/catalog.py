@@ -97,6 +97,9 @@ class SqliteCatalog(base.Catalog):
             found[name] = tokens.canonical(o.sql or "")
         return found
 
+    def triggers(self, table: str) -> list[str]:
+        return sorted(o.name for o in self.attached(table, "trigger"))
+
     # --- what the rest of this room needs ---------------------------------------------------
 
     def rows(self, sql: str, params: Sequence[object] = ()) -> list[base.Row]:

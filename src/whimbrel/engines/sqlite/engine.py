@@ -20,10 +20,13 @@ from whimbrel import clock as clocks
 from whimbrel import errors
 from whimbrel import tables as shapes
 from whimbrel.engines import base, levels
+from whimbrel.engines import codec as codecs
+from whimbrel.engines import judge as judges
 from whimbrel.engines import phrases as contract
 from whimbrel.engines.sqlite import (
     bulk,
     catalog,
+    codec,
     ddl,
     faults,
     files,
@@ -33,8 +36,10 @@ from whimbrel.engines.sqlite import (
     rebuild,
     replica,
     sizes,
+    snapshots,
     tokens,
 )
+from whimbrel.engines.sqlite import judge as judging
 from whimbrel.engines.sqlite import phrases as said
 from whimbrel.engines.sqlite import session as sessions
 
@@ -76,6 +81,8 @@ class SqliteEngine(base.Engine):
         transactional_ddl=True,
         models=("SQLite",),
         parallel_writers=False,
+        # What is compared is written and hashed in Python, one thread at a time.
+        parallel_readers=False,
         row_address="rowid",
     )
 
@@ -88,6 +95,10 @@ class SqliteEngine(base.Engine):
         # Shown as short as it can be: from the current folder when it lies below it.
         here = Path.cwd()
         return url.set(database=str(file.relative_to(here) if file.is_relative_to(here) else file))
+
+    def exists(self, url: sa.URL) -> bool:
+        path = files.path_of(url)
+        return path is None or path.exists()
 
     def open(self, url: sa.URL, *, read_only: bool = False) -> base.Session:
         path = files.path_of(url)
@@ -140,6 +151,10 @@ class SqliteEngine(base.Engine):
     def phrases(self) -> contract.Phrases:
         return said.SqlitePhrases(self.quote)
 
+    @property
+    def judge(self) -> judges.Judge:
+        return judging.SqliteJudge(self.quote)
+
     def stay(
         self,
         session: base.Session,
@@ -165,6 +180,17 @@ class SqliteEngine(base.Engine):
 
     def health(self, session: base.Session) -> base.Health:
         return health.SqliteHealth(session)
+
+    # --- proof ------------------------------------------------------------------------------
+
+    def codec(self, session: base.Session) -> codecs.Codec:
+        return codec.SqliteCodec(sessions.ours(session))
+
+    def snapshot(self, session: base.Session, token: str | None = None) -> base.Snapshot:
+        return snapshots.take(sessions.ours(session), token)
+
+    def position(self, session: base.Session) -> str:
+        return snapshots.position(sessions.ours(session))
 
     # --- batches ----------------------------------------------------------------------------
 
@@ -194,7 +220,18 @@ class SqliteEngine(base.Engine):
         if level is not None:
             levels.checked(level, known=_LEVELS, title=self.title)
 
+    def interrupt(self, session: base.Session) -> None:
+        _driver(session).interrupt()
+
     # --- a migration ------------------------------------------------------------------------
+
+    # Whoever writes is alone.
+    row_lock = ""
+
+    def defer_foreign_keys(self, session: base.Session) -> bool:
+        # It ends by itself with the transaction.
+        _driver(session).execute("PRAGMA defer_foreign_keys = ON")
+        return True
 
     def address_age(self, session: base.Session) -> str:
         # VACUUM gives rows new rowids where no column is one; it counts as a change of schema.

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal, localcontext
 from typing import Final
 
-from whimbrel.engines.sqlite import dates
+from whimbrel.engines.sqlite import dates, sums
 from whimbrel.engines.sqlite.values import Value, number, text, whole
 
 _Function = Callable[..., Value]
@@ -99,11 +99,21 @@ def register(connection: sqlite3.Connection, names: Collection[str] | None = Non
     if names is None or "whimbrel_group_concat" in names:
         # typeshed knows aggregates of whole numbers only.
         connection.create_aggregate("whimbrel_group_concat", -1, _GroupConcat)  # type: ignore[arg-type]
+    if names is None or "whimbrel_sum" in names:
+        connection.create_aggregate("whimbrel_sum", 1, _Sum)  # type: ignore[arg-type]
 
 
 def known() -> frozenset[str]:
     """Return the names of all functions that `register` knows."""
-    return frozenset(_FUNCTIONS) | {"whimbrel_group_concat"}
+    return frozenset(_FUNCTIONS) | {"whimbrel_group_concat", "whimbrel_sum"}
+
+
+def _remember(cause: str) -> None:
+    _last.cause = cause
+
+
+class _Sum(sums.Sum):
+    tell = staticmethod(_remember)
 
 
 # Functions that SQLite has by itself from these versions on.
@@ -168,6 +178,11 @@ def _filling(fill: Value, missing: int) -> str:
     if missing <= 0 or not piece:
         return ""
     return (piece * (missing // len(piece) + 1))[:missing]
+
+
+@_function("whimbrel_length", arguments=1)
+def _length(value: Value) -> int:
+    return len(text(value))
 
 
 @_function("whimbrel_reverse", "reverse", arguments=1)

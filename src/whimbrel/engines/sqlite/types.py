@@ -204,7 +204,7 @@ def misfits(column: tables.Column, value: str) -> str | None:
 
 def _decimal_misfits(column: tables.Column, value: str, text: str) -> dict[str, str]:
     is_text = affinity(declare(column)) is Affinity.TEXT
-    arms = {"text": _no_decimal(text) if is_text else f"NOT ({_same_number(text)})"}
+    arms = {"text": no_decimal(text) if is_text else f"NOT ({_same_number(text)})"}
     if is_text:
         arms["real"] = _no_round_trip(value)
     if column.precision is None:
@@ -279,7 +279,8 @@ def _short(text: str, kind: str) -> str:
     return f"({digits} <= {EXACT_DIGITS} AND {text} = {shown})"
 
 
-def _no_decimal(text: str) -> str:
+def no_decimal(text: str) -> str:
+    """Return a condition, true for texts that are no plain decimal number."""
     return (
         f"({text} GLOB '*[^-0-9.]*' OR {text} GLOB '?*-*' OR {text} GLOB '*.*.*' "
         f"OR {text} NOT GLOB '*[0-9]*')"

@@ -18,7 +18,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -28,11 +28,13 @@ from whimbrel import errors, pacing
 
 FILE_NAME: Final = "whimbrel.toml"
 DEFAULT_DIRECTORY: Final = "migrations"
+REPORTS_DIRECTORY: Final = "reports"
 URL_VARIABLE: Final = "WHIMBREL_DATABASE_URL"
 
-_TOP_KEYS: Final = ("databases", "default_database", "migrations", "rows")
+_TOP_KEYS: Final = ("databases", "default_database", "migrations", "reports", "rows", "validate")
 _DATABASE_KEYS: Final = ("migrations", "rows", "sql_dialect", "url")
 _MIGRATIONS_KEYS: Final = ("directory", "sql_dialect")
+_REPORTS_KEYS: Final = ("directory", "write")
 
 _ALIAS: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 # `$${` first: it is the only way to write a plain `${`.
@@ -43,6 +45,7 @@ _USERINFO: Final = re.compile(r"[^:/?#]*://(?P<userinfo>[^/?#]*)@")
 _HOLE: Final = "\ud800"
 
 _HIDDEN: Final = "***"
+_URL: Final = re.compile(r"[A-Za-z][\w+.-]*://[^\s'\"<>]+")
 _SECRET_WORD: Final = r"pass|pwd|secret|token|credential|api_?key"
 _SECRET_PARAMETER: Final = re.compile(rf"((?:{_SECRET_WORD})[^=\s]*\s*=\s*)(.+)", re.I | re.DOTALL)
 _SCHEME: Final = re.compile(r"[A-Za-z][\w+.-]*://")
@@ -66,6 +69,14 @@ class MigrationsConfig:
 
     directory: Path
     sql_dialect: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportsConfig:
+    """Where reports are written, and whether they are without being asked for."""
+
+    directory: Path
+    write: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -104,6 +115,23 @@ class DatabaseConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RuleConfig:
+    """One rule about rows, as [validate.NAME] says it; what it means is the work of `proof`.
+
+    `databases` are the names of those it is about, None for all.
+    """
+
+    name: str
+    said: Mapping[str, object]
+    databases: tuple[str, ...] | None
+    lines: Mapping[str, str]
+
+    def line(self, key: str) -> str:
+        """Return file and line of one of its keys, or of its head."""
+        return self.lines.get(key) or self.lines[""]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """What whimbrel.toml says, or what holds without one (`file` is None)."""
 
@@ -112,8 +140,10 @@ class Config:
     default: str | None
     databases: Mapping[str, DatabaseConfig]
     migrations: MigrationsConfig
+    reports: ReportsConfig
     rows: pacing.RowsConfig = pacing.DEFAULTS
     replicas: tuple[DatabaseConfig, ...] = ()
+    rules: Mapping[str, RuleConfig] = field(default_factory=dict)
 
 
 # --- reading --------------------------------------------------------------------------------
@@ -131,6 +161,7 @@ def load(start: Path | None = None) -> Config:
         default=None,
         databases=MappingProxyType({}),
         migrations=MigrationsConfig(directory=folder / DEFAULT_DIRECTORY),
+        reports=ReportsConfig(directory=folder / REPORTS_DIRECTORY),
     )
 
 
@@ -153,6 +184,11 @@ def read(file: Path) -> Config:
         directory=root / (document.text(("migrations", "directory")) or DEFAULT_DIRECTORY),
         sql_dialect=document.text(("migrations", "sql_dialect")),
     )
+    document.only(_REPORTS_KEYS, ("reports",))
+    reports = ReportsConfig(
+        directory=root / (document.text(("reports", "directory")) or REPORTS_DIRECTORY),
+        write=document.truth(("reports", "write"), otherwise=True),
+    )
     rows = _rows(document, ("rows",), pacing.DEFAULTS)
     bare = {
         name: _database(document, name, migrations, rows) for name in document.table(("databases",))
@@ -167,8 +203,12 @@ def read(file: Path) -> Config:
         default=_default(document, databases),
         databases=MappingProxyType(databases),
         migrations=migrations,
+        reports=reports,
         rows=rows,
         replicas=_replicas(document, rows, bare),
+        rules=MappingProxyType(
+            {name: _rule(document, name, databases) for name in document.table(("validate",))}
+        ),
     )
 
 
@@ -265,6 +305,36 @@ def _database(
         migrations=document.file.parent / own_folder if own_folder else migrations.directory,
         sql_dialect=document.text((*at, "sql_dialect")) or migrations.sql_dialect,
         rows=_rows(document, (*at, "rows"), rows),
+    )
+
+
+def _rule(document: _Document, name: str, databases: Mapping[str, DatabaseConfig]) -> RuleConfig:
+    at = ("validate", name)
+    if not _ALIAS.fullmatch(name):
+        raise document.refuse(
+            at, f"{name!r} cannot be the name of a rule", remedy="use letters, digits, _ - and ."
+        )
+    said = document.table(at)
+    about: object = said.get("databases")
+    about = [about] if isinstance(about, str) else about
+    if about is not None and not (isinstance(about, list) and about):
+        raise document.refuse(
+            (*at, "databases"),
+            f"validate.{name}.databases has to be a list of names",
+            remedy='write:  databases = ["…"]',
+        )
+    for one in about or ():
+        if one not in databases:
+            raise document.refuse(
+                (*at, "databases"),
+                f"the rule {name!r} is about {one!r}, and no database is called so",
+                remedy=_near(str(one), databases),
+            )
+    return RuleConfig(
+        name=name,
+        said=said,
+        databases=None if about is None else tuple(about),
+        lines={"": document.where(at)} | {key: document.where((*at, key)) for key in said},
     )
 
 
@@ -422,6 +492,15 @@ class _Document:
             return value
         raise self._wrong_kind(keys, value, wanted=str)
 
+    def truth(self, keys: _Keys, *, otherwise: bool) -> bool:
+        """Return true or false, `otherwise` when the key is absent; refuse anything else."""
+        value = self.get(keys)
+        if value is None:
+            return otherwise
+        if isinstance(value, bool):
+            return value
+        raise self._wrong_kind(keys, value, wanted=bool)
+
     def table(self, keys: _Keys) -> Mapping[str, object]:
         """Return a table, an empty one when the key is absent; refuse anything else."""
         value = self.get(keys)
@@ -446,6 +525,8 @@ class _Document:
         # The value itself is not shown: it may be a password in the wrong place.
         found = _KINDS.get(type(value), f"a {type(value).__name__}")
         remedy = f'write:  {keys[-1]} = "…"' if wanted is str else f"write:  [{'.'.join(keys)}]"
+        if wanted is bool:
+            remedy = f"write:  {keys[-1]} = true   or   {keys[-1]} = false"
         if keys[:-1] == ("databases",):
             remedy += '  and under it:  url = "…"'
         return self.refuse(
@@ -589,6 +670,11 @@ def masked(url: str) -> str:
     if not mark:
         return _SECRET_PARAMETER.sub(rf"\g<1>{_HIDDEN}", head)
     return head + mark + "&".join(_masked_parameter(part) for part in query.split("&"))
+
+
+def hidden(text: str) -> str:
+    """Return a text with the passwords of all URLs in it hidden."""
+    return _URL.sub(lambda found: masked(found[0]), text)
 
 
 def _masked_parameter(part: str) -> str:

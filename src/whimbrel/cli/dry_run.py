@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from whimbrel import config, events, words
-from whimbrel.cli import common, live, output, stop
+from whimbrel.cli import common, live, output, stop, validate
 from whimbrel.migrations import dry_report as reports
 from whimbrel.migrations import samples
+from whimbrel.proof import rules
 
 _VALUE_WIDTH: Final = 40
 _COLUMNS: Final = 6
@@ -81,6 +82,9 @@ class _Display(live.Display):
     def _line(self, *parts: output.Part) -> None:
         """Say nothing: the report will."""
 
+    def _checked(self, event: rules.RuleChecked) -> None:
+        """Say nothing: the report will."""
+
 
 # --- for people -----------------------------------------------------------------------------
 
@@ -129,8 +133,16 @@ def _draw_trial(out: output.Output, trial: reports.Trial) -> None:
     title = trial.doc.partition("\n")[0]
     out.line((trial.id, "bold"), f"  {title}" if title else "")
     places = len(str(max((step.position for step in trial.steps), default=0)))
+    for outcome in trial.rules:
+        if outcome.when == rules.When.BEFORE:
+            validate.draw(out, outcome, indent="  ")
     for step in trial.steps:
         _draw_step(out, step, places=places)
+    for outcome in trial.rules:
+        if outcome.when == rules.When.AFTER:
+            validate.draw(out, outcome, indent="  ")
+    if trial.note:
+        out.line("  ", (trial.note, "yellow"))
     if trial.problem is not None:
         at = f"{trial.failed_step}: " if trial.failed_step else ""
         out.line("  ", (f"✗ {output.clipped(f'{at}{trial.problem.what}', 160)}", "red"))

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 from whimbrel import clock as clocks
 from whimbrel import events, progress, words
-from whimbrel.cli import output, stop
+from whimbrel.cli import output, stop, validate
+from whimbrel.proof import rules
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -116,6 +117,8 @@ class Display:
                 self._line((event.migration, "bold"), (again, "yellow") if event.resumed_at else "")
             case events.StepStarted():
                 self._step_at = now
+            case rules.RuleChecked():
+                self._checked(event)
             case events.StepDone():
                 self._step_at = now
                 self._step_done(event, now)
@@ -160,6 +163,15 @@ class Display:
         if self._live is None and current.batching is not None:
             place = self._place(current.batching.position)
             self._line(("  " + place, "dim"), f"  {in_batches(current.batching)}")
+
+    def _checked(self, event: rules.RuleChecked) -> None:
+        if event.migration != self._migration:
+            # What has to hold before it is asked before it begins.
+            self._migration = event.migration
+            self._line((event.migration, "bold"), ("  its rules", "dim"))
+        self._tell_repeats()
+        self._line_at = self._clock.seconds()
+        validate.draw(self._out, event.outcome, indent="  ")
 
     def _step_done(self, event: events.StepDone, now: float) -> None:
         kind = _VALUE.sub("?", event.step)

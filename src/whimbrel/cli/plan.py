@@ -92,6 +92,8 @@ def _draw_migration(out: output.Output, migration: plans.MigrationPlan) -> None:
     title = migration.doc.partition("\n")[0]
     out.line((migration.id, "bold"), f"  {title}" if title else "")
     out.line("  ", (" · ".join(_traits(migration)), "dim"))
+    for rule in migration.rules_before:
+        out.line("  ", ("before  ", "dim"), output.clipped(rule, 160))
     last = max((step.position for step in migration.steps), default=0)
     for step in migration.steps:
         _draw_step(out, step, places=len(str(last)), covered=_covered(migration))
@@ -101,6 +103,8 @@ def _draw_migration(out: output.Output, migration: plans.MigrationPlan) -> None:
         out.line("  ", (f"✗ {migration.problem.what}", "red"))
     elif not migration.steps:
         out.line("  ", ("no steps", "dim"))
+    for rule in migration.rules_after:
+        out.line("  ", ("after  ", "dim"), output.clipped(rule, 160))
 
 
 def _draw_step(out: output.Output, step: plans.PlannedStep, *, places: int, covered: bool) -> None:
@@ -183,12 +187,15 @@ def _migration_script(migration: plans.MigrationPlan) -> str:
     lines = [_comment("-" * 76), _comment(title)]
     lines += [_comment(line) for line in migration.doc.splitlines() if line.strip()]
     lines.append(_comment(" · ".join(_traits(migration))))
+    lines += [_comment(f"asked before: {rule}") for rule in migration.rules_before]
     if migration.whole and migration.steps:
         lines.append("\nBEGIN;\n")
     covered = _covered(migration)
     lines += [_step_script(step, covered=covered) for step in migration.steps]
     if migration.undecided is not None:
         lines.append(f"\n{_comment(f'{UNDECIDED}: {migration.undecided}')}")
+    after = [_comment(f"asked after: {rule}") for rule in migration.rules_after]
+    lines += ["\n", *after] if after else []
     if migration.problem is not None:
         lines.append(f"\n{_comment(f'this cannot be run as it is:{chr(10)}{migration.problem}')}")
     elif migration.whole and migration.steps:

@@ -15,6 +15,7 @@ from whimbrel.journal import journal, values
 from whimbrel.migrations import batched, guests
 from whimbrel.migrations import operations as ops
 from whimbrel.migrations import speech as speeches
+from whimbrel.proof import rulebook
 from whimbrel.rows import loop, work, workers
 
 _SETTING: Final = workers.Setting(config=pacing.DEFAULTS)
@@ -65,6 +66,14 @@ class Desk(abc.ABC):
     @abc.abstractmethod
     def savepoint(self) -> AbstractContextManager[None]:
         """Take back what the block did if it ends with an error, and let that pass."""
+
+    @property
+    def expect(self) -> rulebook.Rulebook:
+        """Where rules are written; raise UsageError where they are not asked."""
+        raise errors.UsageError(
+            "self.expect is for rules around a migration, not for its steps",
+            remedy="write them in:  def validate_before(self):   or:  def validate_after(self):",
+        )
 
     # It writes down what change() asks for, to take it back.
     recording = False

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from whimbrel import errors, events
 from whimbrel.journal import parts
 from whimbrel.migrations import samples
+from whimbrel.proof import rules
 
 # --- events ---------------------------------------------------------------------------------
 
@@ -121,7 +122,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One migration as far as it came; `problem` says why it came no further."""
+    """One migration as far as it came; `problem` says why it came no further.
+
+    `rules` is how its own rules turned out, `note` what a reader has to know of it.
+    """
 
     id: str
     doc: str
@@ -129,6 +133,8 @@ class Trial:
     seconds: float
     problem: errors.WhimbrelError | None = None
     failed_step: str = ""
+    rules: tuple[rules.Outcome, ...] = ()
+    note: str = ""
 
     def as_json(self) -> dict[str, object]:
         """Return it as plain values."""
@@ -137,6 +143,8 @@ class Trial:
             "doc": self.doc,
             "seconds": round(self.seconds, 6),
             "steps": [step.as_json() for step in self.steps],
+            "rules": [one.as_json() for one in self.rules],
+            "note": self.note,
             "failed_step": self.failed_step or None,
             "problem": self.problem.as_json() if self.problem else None,
         }

@@ -19,7 +19,7 @@ from whimbrel import clock as clocks
 from whimbrel import errors, events, words
 from whimbrel.engines import base, leftovers, sqltext
 from whimbrel.journal import journal, parts
-from whimbrel.migrations import batched, guests, loader, runner, samples, whole
+from whimbrel.migrations import batched, guests, loader, runner, samples, validation, whole
 from whimbrel.migrations import desk as desks
 from whimbrel.migrations import dry_report as report
 from whimbrel.migrations import operations as ops
@@ -418,12 +418,22 @@ class DryRun:
             allowed=self._allowed,
         )
         problem: errors.WhimbrelError | None = None
+        note = ""
+        validator = validation.Validator(
+            file, self.session, sql_dialect=self.sql_dialect, tell=self.tell, clock=self.clock
+        )
         try:
+            validator.before()
+            measured = validator.measure()
             with guests.models_on(self.session, desk, planning=False, taken_back=True) as guest:
                 desk.guests = guest
                 runner.perform(file, runner.UP, desk)
             desk.end()
             self.engine.after_models(self.session, guest.explicit_keys)
+            if desk.sampled and loader.defines(file.cls, validation.AFTER):
+                note = "its rules after were not asked: steps worked on a sample of the rows"
+            elif not desk.sampled:
+                validator.after(measured)
             self._as_if_committed(broken)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the migration is foreign code
             sampled = desk.sampled or any(s.estimate for t in earlier for s in t.steps)
@@ -438,6 +448,8 @@ class DryRun:
             seconds=seconds,
             problem=problem,
             failed_step=failed,
+            rules=tuple(validator.outcomes),
+            note=note,
         )
 
     def _as_if_committed(self, broken: Mapping[tuple[str, str], int]) -> None:

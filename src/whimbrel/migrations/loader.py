@@ -339,7 +339,9 @@ def _check_methods(cls: type[migration.Migration], path: Path, tree: ast.Module)
             line=line,
             remedy="write:  def up(self):",
         )
-    for name in has:
+    # What has to hold before and after is asked by these; how, is the work of `validation`.
+    asks = [name for name in ("validate_before", "validate_after") if defines(cls, name)]
+    for name in (*has, *asks):
         _check_method(cls, name, path, line)
 
 

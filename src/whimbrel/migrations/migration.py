@@ -15,6 +15,7 @@ from whimbrel import errors, tables
 from whimbrel.migrations import operations as ops
 from whimbrel.migrations import restructure, row_verbs
 from whimbrel.migrations.expansions import common
+from whimbrel.proof import rulebook
 
 if TYPE_CHECKING:
     from whimbrel.migrations import desk
@@ -42,6 +43,11 @@ class Migration(row_verbs.RowVerbs, restructure.Restructuring):
     def engine(self) -> str:
         """The name of the database's engine, for SQL that cannot be written for all."""
         return self._desk.engine.name
+
+    @property
+    def expect(self) -> rulebook.Rulebook:
+        """What validate_before() and validate_after() write their rules with."""
+        return self._desk.expect
 
     # --- tables -----------------------------------------------------------------------------
 

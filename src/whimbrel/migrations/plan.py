@@ -52,6 +52,7 @@ class MigrationPlan:
     """One migration; `undecided` says why the rest is decided while running, if it is.
 
     `too_large` is the table because of which it is not one transaction, if there is one.
+    `rules_before` and `rules_after` are what will be asked around it, in words.
     """
 
     id: str
@@ -65,6 +66,8 @@ class MigrationPlan:
     problem: errors.WhimbrelError | None = None
     resumes: bool = False
     too_large: str = ""
+    rules_before: tuple[str, ...] = ()
+    rules_after: tuple[str, ...] = ()
 
     @property
     def count(self) -> int | None:
@@ -82,7 +85,9 @@ class MigrationPlan:
             "reversible": self.reversible,
             "resumes": self.resumes,
             "too_large_for_one_transaction": self.too_large or None,
+            "rules_before": list(self.rules_before),
             "steps": [step.as_json() for step in self.steps],
+            "rules_after": list(self.rules_after),
             "undecided": self.undecided,
             "problem": self.problem.as_json() if self.problem else None,
         }

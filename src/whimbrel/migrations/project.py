@@ -26,10 +26,20 @@ from whimbrel import config as configs
 from whimbrel import errors, events
 from whimbrel.engines import base, registry
 from whimbrel.journal import journal, parts
-from whimbrel.migrations import dry_report, dry_run, guests, loader, patches, planning, runner
+from whimbrel.migrations import (
+    dry_report,
+    dry_run,
+    guests,
+    loader,
+    patches,
+    planning,
+    runner,
+    validation,
+)
 from whimbrel.migrations import graph as graphs
 from whimbrel.migrations import plan as plans
 from whimbrel.migrations import runs as watching
+from whimbrel.proof import asking, rulebook, rules
 from whimbrel.rows import workers
 
 EDITED, MISSING, PENDING, OUT_OF_ORDER = "edited", "missing", "pending", "out of order"
@@ -50,11 +60,12 @@ class State:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a command did."""
+    """What a command did; `rules` is how the migrations' own rules turned out."""
 
     plan: plans.Plan
     done: tuple[str, ...]
     seconds: float
+    rules: tuple[rules.Outcome, ...] = ()
 
 
 def open_project(
@@ -74,6 +85,20 @@ def open_project(
     return Project(config=config, database=chosen, tell=tell, clock=clock, command=command)
 
 
+def validate(
+    database: str | None = None,
+    *,
+    expect: rulebook.Rulebook | None = None,
+    only: Sequence[str] = (),
+    limit: int | None = None,
+    folder: Path | str | None = None,
+    tell: events.Listener = events.nobody,
+) -> rules.Validation:
+    """Ask whether the rules of whimbrel.toml, or those given, hold in a database."""
+    project = open_project(folder=folder, database=database, tell=tell, command="validate")
+    return project.validate(expect=expect, only=only, limit=limit)
+
+
 class Project:
     """Migrations on disk, beside what one database has of them."""
 
@@ -91,6 +116,9 @@ class Project:
         self.tell = tell
         self.clock = clock
         self.command = command
+        # What the run at work, or the last one, was to do; for who listens to its events.
+        self.planned: plans.Plan | None = None
+        self._rules = rulebook.read(config.rules)
         engine, parsed = registry.parse(database.real_url())
         parsed = engine.located(parsed, database.folder)
         self._url = parsed.render_as_string(hide_password=False)
@@ -174,7 +202,7 @@ class Project:
     def runs(self, *, limit: int | None = None) -> list[watching.RunState]:
         """Return the runs, the newest first, with their rows, and whether they live."""
         return watching.patient(
-            self._open_looking,
+            self.open_looking,
             partial(watching.overview, clock=self.clock, limit=limit),
             self.clock,
         )
@@ -185,7 +213,7 @@ class Project:
         `rejects` is how many of its rejected rows are read at most, None for all of them.
         """
         look = partial(watching.view, clock=self.clock, number=number, rejects=rejects)
-        return watching.patient(self._open_looking, look, self.clock)
+        return watching.patient(self.open_looking, look, self.clock)
 
     def ask(
         self,
@@ -199,7 +227,7 @@ class Project:
         Raises RefusedError if it is not at work, or could not do it.
         """
         return watching.ask(
-            self._open_looking,
+            self.open_looking,
             lambda: registry.open_session(self._url),
             number,
             asked=asked,
@@ -207,6 +235,41 @@ class Project:
             by=f"{_user()}@{socket.gethostname()}",
             clock=self.clock,
         )
+
+    def validate(
+        self,
+        *,
+        expect: rulebook.Rulebook | None = None,
+        only: Sequence[str] = (),
+        limit: int | None = None,
+    ) -> rules.Validation:
+        """Ask whether rules hold: those given, or those of whimbrel.toml for this database.
+
+        `only` are the names of some of them, `limit` is how many offending rows are shown of
+        each. Nothing is changed. Raises UsageError where there are no rules, BadRule.
+        """
+        chosen = validation.chosen(
+            self._rules if expect is None else expect.rules,
+            self.config,
+            self.database,
+            only=only,
+            own=expect is not None,
+        )
+        started = self.clock.seconds()
+        outcomes = []
+        with self._looking() as session:
+            read = validation.dialect(session.engine, self.database.sql_dialect)
+            asker = asking.Asker(session=session, read=read, clock=self.clock)
+            for rule in chosen:
+                rule = rule if limit is None else dataclasses.replace(rule, limit=limit)
+                outcomes.append(asker.ask(rule, rules.When.ALONE))
+                self.tell(rules.RuleChecked(migration="", outcome=outcomes[-1]))
+            return rules.Validation(
+                database=self.url,
+                engine=session.engine.title,
+                outcomes=tuple(outcomes),
+                seconds=self.clock.seconds() - started,
+            )
 
     # --- doing --------------------------------------------------------------------------------
 
@@ -341,12 +404,13 @@ class Project:
 
     # --- sessions -----------------------------------------------------------------------------
 
-    def _open_looking(self) -> base.Session:
+    def open_looking(self) -> base.Session:
+        """Open a session that cannot write; whoever opened it closes it."""
         return registry.open_session(self._url, read_only=True)
 
     @contextmanager
     def _looking(self) -> Iterator[base.Session]:
-        session = self._open_looking()
+        session = self.open_looking()
         try:
             yield session
         finally:
@@ -548,7 +612,11 @@ class Project:
         desk.changed = changed
         undecided: str | None = None
         problem: errors.WhimbrelError | None = None
+        before: tuple[str, ...] = ()
+        after: tuple[str, ...] = ()
         try:
+            if direction == runner.UP:
+                before, after = validation.planned(file, session, resumes=bool(recorded))
             if direction == runner.DOWN and not runner.can_go_down(file):
                 raise errors.Irreversible(
                     f"migration {file.id}",
@@ -592,6 +660,8 @@ changes were not made"
             problem=problem,
             resumes=bool(recorded),
             too_large=desk.large,
+            rules_before=before,
+            rules_after=after,
         )
 
     def _walk(self, file: loader.MigrationFile, direction: str, desk: planning.PlanDesk) -> None:
@@ -622,6 +692,7 @@ changes were not made"
         if plan.problem is not None:
             raise plan.problem
         rows = {row.id: row for row in known}
+        self.planned = plan
         self.tell(events.RunStarted(direction=direction, migrations=tuple(path), database=self.url))
         working = runner.Runner(
             session,
@@ -648,7 +719,7 @@ changes were not made"
                 done.append(id_)
         seconds = self.clock.seconds() - started
         self.tell(events.RunDone(direction=direction, migrations=tuple(done), seconds=seconds))
-        return Outcome(plan=plan, done=tuple(done), seconds=seconds)
+        return Outcome(plan=plan, done=tuple(done), seconds=seconds, rules=tuple(working.outcomes))
 
 
 def _known(session: base.Session, clock: clocks.Clock) -> list[journal.MigrationRow]:

@@ -13,9 +13,10 @@ from whimbrel import clock as clocks
 from whimbrel import config, errors, events, words
 from whimbrel.engines import base
 from whimbrel.journal import journal, parts
-from whimbrel.migrations import batched, guests, loader, planning, stepwise, undo, whole
+from whimbrel.migrations import batched, guests, loader, planning, stepwise, undo, validation, whole
 from whimbrel.migrations import desk as desks
 from whimbrel.migrations import plan as plans
+from whimbrel.proof import rules
 from whimbrel.rows import workers
 
 UP, DOWN, TAKE_BACK = "up", "down", "take back"
@@ -81,6 +82,7 @@ class Runner:
         self.sql_dialect = sql_dialect
         self.tell = tell
         self.clock = clock
+        self.outcomes: list[rules.Outcome] = []
 
     def run(
         self, file: loader.MigrationFile, direction: str, plan: plans.MigrationPlan | None
@@ -88,15 +90,21 @@ class Runner:
         """Run one migration in one direction; raise MigrationFailed or what refused it."""
         started = self.clock.seconds()
         whole_ = runs_whole(file, self.engine) and (plan is None or plan.whole)
-        if whole_ and self._unfinished(file.id, direction) is None:
+        begun = self._unfinished(file.id, direction) is not None
+        validator = self._validator(file) if direction == UP else None
+        if validator is not None and not begun:
+            self._before(file, validator)
+        if whole_ and not begun:
             try:
-                steps = self._whole(file, direction, plan)
+                steps = self._whole(file, direction, plan, validator)
             except batched.TooLarge as found:
                 # Nothing of it stays. Seen only now: other tables had to be filled first.
                 self.tell(events.TooLarge(migration=file.id, table=found.table))
-                steps = self._by_steps(file, direction, plan)
+                steps = self._by_steps(file, direction, plan, validator)
         else:
-            steps = self._by_steps(file, direction, plan)
+            steps = self._by_steps(file, direction, plan, validator)
+        if validator is not None:
+            self.outcomes += validator.outcomes
         self.tell(
             events.MigrationDone(
                 migration=file.id,
@@ -106,10 +114,31 @@ class Runner:
             )
         )
 
+    # --- rules --------------------------------------------------------------------------------
+
+    def _validator(self, file: loader.MigrationFile) -> validation.Validator:
+        return validation.Validator(
+            file, self.session, sql_dialect=self.sql_dialect, tell=self.tell, clock=self.clock
+        )
+
+    def _before(self, file: loader.MigrationFile, validator: validation.Validator) -> None:
+        """Ask what has to hold before anything is noted or locked."""
+        self.session.commit()
+        try:
+            with self.session.looking():
+                validator.before()
+        except errors.WhimbrelError as error:
+            validation.refused(error, file, database=self.session.url)
+            raise
+
     # --- one transaction ----------------------------------------------------------------------
 
     def _whole(
-        self, file: loader.MigrationFile, direction: str, plan: plans.MigrationPlan | None
+        self,
+        file: loader.MigrationFile,
+        direction: str,
+        plan: plans.MigrationPlan | None,
+        validator: validation.Validator | None,
     ) -> int:
         run = self._begin(file, direction, by_steps=False, plan=plan)
         started = self.clock.seconds()
@@ -119,11 +148,14 @@ class Runner:
         rebuilds = plan is None or plan.rebuilds or plan.undecided is not None
         try:
             self.engine.begin_migration(self.session, rebuilds=rebuilds)
+            measured = validator.measure() if validator is not None else {}
             with guests.models_on(self.session, desk) as guest:
                 desk.guests = guest
                 perform(file, direction, desk)
             desk.end()
             self.engine.after_models(self.session, guest.explicit_keys)
+            if validator is not None:
+                validator.after(measured)
             self.engine.before_commit(self.session)
             self.notes.write_steps(desk.rows)
             self._finish(file, direction, run, seconds=self.clock.seconds() - started,
@@ -151,7 +183,11 @@ class Runner:
     # --- step by step -------------------------------------------------------------------------
 
     def _by_steps(
-        self, file: loader.MigrationFile, direction: str, plan: plans.MigrationPlan | None
+        self,
+        file: loader.MigrationFile,
+        direction: str,
+        plan: plans.MigrationPlan | None,
+        validator: validation.Validator | None,
     ) -> int:
         run = self._begin(file, direction, by_steps=True, plan=plan)
         started = self.clock.seconds()
@@ -159,11 +195,20 @@ class Runner:
             self.session, run=run, notes=self.notes, lock=self.lock, **self._desk_options(file)
         )
         try:
+            measured: validation.Measured = {}
+            if validator is not None:
+                measured = validator.measured(self.notes, run, begun=bool(desk.recorded))
+                self.lock.check()
+                self.session.commit()
             with guests.models_on(self.session, desk) as guest:
                 desk.guests = guest
                 perform(file, direction, desk)
             desk.end()
             self.engine.after_models(self.session, guest.explicit_keys)
+            if validator is not None:
+                self.session.commit()
+                with self.session.looking():
+                    validator.after(measured)
             self._finish(file, direction, run, seconds=self.clock.seconds() - started,
                          steps=desk.position)  # fmt: skip
             self.lock.check()
@@ -200,6 +245,7 @@ class Runner:
             self.notes.remove_migration(file.id)
         else:
             self.notes.set_status(file.id, journal.Applied.APPLIED, run=run)
+        self.notes.forget_results(run)
         self.session.commit()
 
     def take_back(self, file: loader.MigrationFile, half: journal.MigrationRow) -> None:
@@ -370,6 +416,11 @@ class Runner:
             )
         if not isinstance(error, Exception):
             return error  # a person stopped it; the rollback and the journal still follow
+        if isinstance(error, errors.ValidationFailed) and not whole_:
+            steps = self._done(desk)
+            return validation.resumable(
+                error, steps=steps, migration=file.id, database=self.session.url
+            )
         place = where(error, file, direction)
         total = f" of {plan.count}" if plan is not None and plan.count else ""
         step = f" at step {desk.position}{total}" if desk.position else ""

@@ -1,0 +1,1 @@
+"""Is it the same, is it right: fingerprints compared down to the row, rules about values."""

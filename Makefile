@@ -18,6 +18,7 @@ demo: $(DEMO) ## restructure a legacy database of 34,000 real places, on SQLite
 
 test: $(DEV) ## run all tests, against real servers that they start themselves
 	@scripts/install-mariadb
+	@scripts/install-chromium
 	@$(BIN)/python -m pytest -n logical --dist worksteal $(ARGS)
 
 check: $(DEV) ## format, lint, types, floors of the house
@@ -34,6 +35,7 @@ campaign: $(DEV) ## kill migrations at random moments, hundreds of times on each
 bench: $(BENCH) ## measure how fast rows are moved, beside other ways to do it; about an hour
 	@scripts/install-mariadb
 	@$(BIN)/python -m bench.run $(ARGS)
+	@test -n "$(ARGS)" || $(BIN)/python -m bench.verify
 
 golden: $(DEV) ## rewrite the golden files; read their diff before committing it
 	@$(BIN)/python -m pytest -n logical --rewrite-golden tests/golden tests/docs/test_pages.py

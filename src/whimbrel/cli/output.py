@@ -9,7 +9,6 @@ import contextlib
 import io
 import json
 import os
-import re
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 Part = str | tuple[str, str]
 
 PLAIN_WIDTH: Final = 100
-_URL: Final = re.compile(r"[A-Za-z][\w+.-]*://[^\s'\"<>]+")
 # What a database says may hold control characters; only line ends and tabs pass to a terminal.
 _CONTROLS: Final = {
     code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"
@@ -199,7 +197,7 @@ def elsewhere(out: Output) -> Iterator[None]:
 
 def hidden(text: str) -> str:
     """Return a text with the passwords of all URLs in it hidden."""
-    return _URL.sub(lambda found: config.masked(found[0]), text)
+    return config.hidden(text)
 
 
 def columns(rows: Iterable[Sequence[Part]], *, indent: str = "") -> list[list[Part]]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Final
 
 from whimbrel import clock as clocks
 from whimbrel import events, progress, words
-from whimbrel.cli import common, live, status, stop
+from whimbrel.cli import common, live, report, status, stop
 from whimbrel.migrations import project as projects
+from whimbrel.reports import recording
 
 # Not all rows are where they should be, and a script that goes on has to know it.
 REJECTED: Final = 1
@@ -25,11 +28,16 @@ def up(
     to: str | None,
     out_of_order: bool,
     rows: Mapping[str, object],
+    report_file: Path | None = None,
+    no_report: bool = False,
 ) -> int:
     """Apply pending migrations; `rows` goes before the settings for batches."""
-    return _run(
-        call, "up", rows, lambda project: project.up(count=count, to=to, out_of_order=out_of_order)
-    )
+
+    def run(project: projects.Project) -> projects.Outcome:
+        with _reported(call, project, file=report_file, wanted=not no_report):
+            return project.up(count=count, to=to, out_of_order=out_of_order)
+
+    return _run(call, "up", rows, run)
 
 
 def down(
@@ -84,6 +92,19 @@ def _run(call: common.Call, direction: str, rows: Mapping[str, object], run: _Ru
             said = f"{words.count(count, 'row')} rejected; see them:"
             call.out.warn(f"{said}  whimbrel show {number} --rejects")
     return REJECTED if rejected else 0
+
+
+@contextlib.contextmanager
+def _reported(
+    call: common.Call, project: projects.Project, *, file: Path | None, wanted: bool
+) -> Iterator[None]:
+    """Have a report written of what is done in the block, and say where it is."""
+    recorded = recording.Recording(project, file=file, wanted=wanted)
+    try:
+        with recorded:
+            yield
+    finally:
+        report.told(call.out, recorded.written, recorded.problem)
 
 
 def as_json(event: events.Event) -> dict[str, object]:

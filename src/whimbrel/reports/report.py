@@ -1,0 +1,474 @@
+"""A report as values: what was compared or changed, and what became of it.
+
+Nothing here knows where the facts come from or how they are drawn. There are no fractions among
+them: times are whole milliseconds, shares are text, so that a report is the same text everywhere.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from whimbrel import words
+from whimbrel.reports.shown import Shown
+
+
+class Kind(StrEnum):
+    """What a report is about."""
+
+    VERIFICATION = "verification"
+    MIGRATION = "migration"
+
+
+class Outcome(StrEnum):
+    """What is known of a table after comparing."""
+
+    EQUAL = "equal"
+    DIFFERENT = "different"
+    MOVING = "moving"
+    ONLY_SOURCE = "only in source"
+    ONLY_TARGET = "only in target"
+    NOT_COMPARED = "not compared"
+
+
+class Tone(StrEnum):
+    """How a verdict is meant."""
+
+    GOOD = "good"
+    WARNING = "warning"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """A database, and the moment of it that was read; its URL has no password."""
+
+    role: str
+    url: str
+    engine: str
+    version: str = ""
+    position: str = ""
+    snapshot: str = ""
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A pair of columns: how they were compared, and in how many rows they differ."""
+
+    source: str
+    target: str
+    compared_as: str
+    tolerance: str | None = None
+    notes: tuple[str, ...] = ()
+    different: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """A column of an example; where only one side has the row, the other value is None."""
+
+    column: str
+    source: Shown | None = None
+    target: Shown | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """A value with the name of its column."""
+
+    column: str
+    value: Shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """A row that differs."""
+
+    kind: str
+    key: tuple[Named, ...]
+    cells: tuple[Cell, ...]
+    more: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table, or a pair of them, after comparing; counts that nobody knows are None."""
+
+    name: str
+    outcome: Outcome
+    source: str | None = None
+    target: str | None = None
+    why: str = ""
+    key: tuple[str, ...] = ()
+    rows_source: int | None = None
+    rows_target: int | None = None
+    fingerprint_source: str | None = None
+    fingerprint_target: str | None = None
+    only_source: int = 0
+    only_target: int = 0
+    changed: int = 0
+    moving: int = 0
+    settled: int = 0
+    rewritten: int = 0
+    sample: str | None = None
+    where_source: str = ""
+    where_target: str = ""
+    columns: tuple[Column, ...] = ()
+    columns_only_source: tuple[str, ...] = ()
+    columns_only_target: tuple[str, ...] = ()
+    columns_left_out: tuple[str, ...] = ()
+    examples: tuple[Example, ...] = ()
+    milliseconds: int = 0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def differences(self) -> int:
+        """Return how many rows differ."""
+        return self.only_source + self.only_target + self.changed
+
+    @property
+    def rate(self) -> int | None:
+        """Return the rows of the longer side per second."""
+        rows = max(self.rows_source or 0, self.rows_target or 0)
+        return round(rows * 1000 / self.milliseconds) if rows and self.milliseconds else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of a migration, or `times` of them in a row that ask for the same.
+
+    Counts that nobody knows are None.
+    """
+
+    position: int
+    what: str
+    status: str
+    times: int = 1
+    kind: str = ""
+    table: str = ""
+    sql: tuple[str, ...] = ()
+    statements: int = 0
+    rows: int | None = None
+    read: int | None = None
+    rejected: int = 0
+    batches: int = 0
+    retries: int = 0
+    milliseconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migration:
+    """One migration of a run; `run` is its number in the journal."""
+
+    id: str
+    direction: str
+    status: str
+    doc: str = ""
+    run: int | None = None
+    attempts: int = 1
+    one_transaction: bool = False
+    started_at: str = ""
+    milliseconds: int | None = None
+    rows: int = 0
+    rejected: int = 0
+    error: str = ""
+    steps: tuple[Step, ...] = ()
+    steps_left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """How many rows a table has; `why` says why nobody knows, or how sure the number is."""
+
+    rows: int | None = None
+    exact: bool = True
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """The rows of a table before and after."""
+
+    table: str
+    before: Count
+    after: Count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Values:
+    """The values of a column at one moment; lengths are in characters, None for no texts."""
+
+    rows: int
+    nulls: int
+    shortest: int | None = None
+    longest: int | None = None
+    average: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """The values of a column before and after (or in source and target), or why not."""
+
+    table: str
+    column: str
+    before: Values | None = None
+    after: Values | None = None
+    before_why: str = ""
+    after_why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A piece of work that was done: when it ended, since the start, and how long it took."""
+
+    at: int
+    took: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Throughput:
+    """How fast rows went; `points` in the order of their end, in milliseconds."""
+
+    title: str
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """What a conversion loses, and who accepted it."""
+
+    table: str
+    column: str
+    what: str
+    values: int | None = None
+    accepted: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cleansed:
+    """Values that a rule changed on their way."""
+
+    table: str
+    column: str
+    rule: str
+    values: int
+    examples: tuple[Cell, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reject:
+    """A row that was put aside, with its values."""
+
+    table: str
+    reason: str
+    key: tuple[Shown, ...] = ()
+    row: tuple[Named, ...] = ()
+    migration: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validation:
+    """A rule that was checked."""
+
+    rule: str
+    passed: bool
+    when: str = ""
+    severity: str = "error"
+    table: str = ""
+    says: str = ""
+    rows: int | None = None
+    examples: tuple[str, ...] = ()
+
+    @property
+    def forbids(self) -> bool:
+        """Whether it failed and that counts."""
+        return not self.passed and self.severity == "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repair:
+    """Rows that were put right."""
+
+    table: str
+    action: str
+    rows: int
+    says: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A number that stands beside a verdict."""
+
+    label: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What all of it comes to, in a word, in a sentence and in numbers."""
+
+    tone: Tone
+    word: str
+    says: str
+    figures: tuple[Figure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """All of it. `started_at` is a moment as the journal writes it; what is not there is empty.
+
+    `rejected` counts all rejects, of which `rejects` has the first.
+    """
+
+    kind: Kind
+    title: str
+    command: str
+    whimbrel: str
+    started_at: str
+    milliseconds: int
+    by: str
+    databases: tuple[Database, ...] = ()
+    tables: tuple[Table, ...] = ()
+    migrations: tuple[Migration, ...] = ()
+    counted: tuple[Counted, ...] = ()
+    profiles: tuple[Profile, ...] = ()
+    sides: tuple[str, str] = ("before", "after")
+    throughput: tuple[Throughput, ...] = ()
+    validation: tuple[Validation, ...] = ()
+    losses: tuple[Loss, ...] = ()
+    cleansed: tuple[Cleansed, ...] = ()
+    rejected: int = 0
+    rejects: tuple[Reject, ...] = ()
+    repairs: tuple[Repair, ...] = ()
+    stopped: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """Return what all of it comes to."""
+        if self.kind is Kind.VERIFICATION:
+            return _compared(self)
+        return _migrated(self)
+
+    def as_json(self) -> dict[str, object]:
+        """Return the report as plain values, the verdict among them."""
+        values = _plain(self)
+        if not isinstance(values, dict):
+            raise TypeError("a report is an object")
+        return {**values, "verdict": _plain(self.verdict)}
+
+
+def validations(outcomes: Iterable[Mapping[str, object]]) -> tuple[Validation, ...]:
+    """Return the outcomes of rules, which come as `proof.rules.Outcome.as_json()`."""
+    return tuple(_validation(one) for one in outcomes)
+
+
+def _validation(given: Mapping[str, object]) -> Validation:
+    def text(name: str) -> str:
+        return str(given.get(name) or "")
+
+    offending, examples = given.get("offending"), given.get("examples")
+    return Validation(
+        rule=text("rule") or text("rule_says"),
+        passed=given.get("passed") is True,
+        when=text("when"),
+        severity=text("severity") or "error",
+        table=text("table"),
+        says="" if given.get("passed") is True else text("says"),
+        rows=offending if isinstance(offending, int) else None,
+        examples=tuple(map(str, examples)) if isinstance(examples, list | tuple) else (),
+    )
+
+
+# --- verdicts -------------------------------------------------------------------------------
+
+
+def _compared(report: Report) -> Verdict:
+    tables = report.tables
+    of = words.count(len(tables), "table")
+    wrong = [t for t in tables if t.outcome in _WRONG]
+    moving = [t for t in tables if t.outcome is Outcome.MOVING]
+    left = [t for t in tables if t.outcome is Outcome.NOT_COMPARED]
+    rows = sum(max(t.rows_source or 0, t.rows_target or 0) for t in tables)
+    differences = sum(t.differences for t in tables)
+    figures = (
+        Figure(label="tables compared", number=len(tables) - len(left)),
+        Figure(label="rows compared", number=rows),
+        Figure(label="rows that differ", number=differences),
+    )
+    failed = sum(one.forbids for one in report.validation)
+    if report.stopped:
+        return Verdict(
+            tone=Tone.BAD, word="Stopped", says="the comparison was not finished", figures=figures
+        )
+    if wrong:
+        says = f"{len(wrong):,} of {of}"
+        return Verdict(tone=Tone.BAD, word="Different", says=says, figures=figures)
+    if failed:
+        says = f"{words.count(failed, 'rule')} of {len(report.validation):,}"
+        return Verdict(tone=Tone.BAD, word="Rules broken", says=says, figures=figures)
+    if moving:
+        says = f"{len(moving):,} of {of} kept changing while being compared"
+        return Verdict(tone=Tone.WARNING, word="Still moving", says=says, figures=figures)
+    if left or not tables:
+        says = f"{len(left):,} of {of} could not be compared" if tables else "nothing was compared"
+        return Verdict(tone=Tone.WARNING, word="Not proven", says=says, figures=figures)
+    sampled = sum(t.sample is not None for t in tables)
+    if sampled:
+        says = f"no difference in what was looked at: {sampled:,} of {of} by a sample"
+        return Verdict(tone=Tone.WARNING, word="Equal in a sample", says=says, figures=figures)
+    all_of = "the one table" if len(tables) == 1 else f"all {of}"
+    return Verdict(tone=Tone.GOOD, word="Equal", says=f"{all_of}, row by row", figures=figures)
+
+
+_WRONG = frozenset({Outcome.DIFFERENT, Outcome.ONLY_SOURCE, Outcome.ONLY_TARGET})
+
+
+def _migrated(report: Report) -> Verdict:
+    done = [m for m in report.migrations if m.status == "done"]
+    steps = sum(sum(step.times for step in m.steps) + m.steps_left_out for m in report.migrations)
+    rows = sum(m.rows for m in report.migrations)
+    figures = (
+        Figure(label="migrations done", number=len(done)),
+        Figure(label="steps", number=steps),
+        Figure(label="rows changed", number=rows),
+        *((Figure(label="rows rejected", number=report.rejected),) if report.rejected else ()),
+    )
+    failed = next((m for m in report.migrations if m.status == "failed"), None)
+    if failed is not None:
+        step = next((s for s in failed.steps if s.status not in {"done", "taken back"}), None)
+        at = f", at step {step.position}" if step is not None else ""
+        says = f"{failed.id}{at}"
+        return Verdict(tone=Tone.BAD, word="Failed", says=says, figures=figures)
+    if report.stopped:
+        return Verdict(tone=Tone.BAD, word="Stopped", says=report.stopped, figures=figures)
+    broken = sum(one.forbids for one in report.validation)
+    if broken:
+        says = f"{words.count(broken, 'rule')} of {len(report.validation):,}"
+        return Verdict(tone=Tone.BAD, word="Rules broken", says=says, figures=figures)
+    did = "taken back" if any(m.direction != "up" for m in report.migrations) else "applied"
+    count = words.count(len(done), "migration")
+    if report.rejected:
+        said = words.count(report.rejected, "row")
+        were = "was" if report.rejected == 1 else "were"
+        says = f"{count} {did}, but {said} {were} rejected"
+        return Verdict(tone=Tone.WARNING, word="Done with rejects", says=says, figures=figures)
+    return Verdict(tone=Tone.GOOD, word="Done", says=f"{count} {did}", figures=figures)
+
+
+# --- plain values ---------------------------------------------------------------------------
+
+
+def _plain(value: object) -> object:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {one.name: _plain(getattr(value, one.name)) for one in dataclasses.fields(value)}
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, StrEnum):
+        return value.value
+    return value

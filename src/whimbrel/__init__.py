@@ -12,18 +12,38 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from whimbrel.errors import WhimbrelError
     from whimbrel.migrations.migration import Migration
-    from whimbrel.migrations.project import Project, open_project
+    from whimbrel.migrations.project import Project, open_project, validate
+    from whimbrel.proof.door import verify
+    from whimbrel.proof.repair import plan as plan_repair
+    from whimbrel.proof.repair import repair
+    from whimbrel.proof.rulebook import Rulebook
     from whimbrel.tables import Sql as sql
 
 __version__ = "0.1.0"
-__all__ = ["Migration", "Project", "WhimbrelError", "open_project", "sql"]
+__all__ = [
+    "Migration",
+    "Project",
+    "Rulebook",
+    "WhimbrelError",
+    "open_project",
+    "plan_repair",
+    "repair",
+    "sql",
+    "validate",
+    "verify",
+]
 
 _DOORS = {
     "Migration": ("whimbrel.migrations.migration", "Migration"),
     "Project": ("whimbrel.migrations.project", "Project"),
+    "Rulebook": ("whimbrel.proof.rulebook", "Rulebook"),
     "WhimbrelError": ("whimbrel.errors", "WhimbrelError"),
     "open_project": ("whimbrel.migrations.project", "open_project"),
     "sql": ("whimbrel.tables", "Sql"),
+    "validate": ("whimbrel.migrations.project", "validate"),
+    "plan_repair": ("whimbrel.proof.repair", "plan"),
+    "repair": ("whimbrel.proof.repair", "repair"),
+    "verify": ("whimbrel.proof.door", "verify"),
 }
 
 

@@ -152,6 +152,80 @@ class RunDone(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyStarted(Event):
+    """Two databases are about to be compared; `tables` are pairs, by the source's name."""
+
+    source: str
+    target: str
+    tables: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowsCompared(Event):
+    """So many more rows of a table are compared; `total` is about how many it has."""
+
+    table: str
+    rows: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookedAgain(Event):
+    """Rows that differed were looked at again; so many still differ, so many keep changing."""
+
+    table: str
+    look: int
+    different: int
+    moving: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableVerified(Event):
+    """A table is compared; `outcome` as in `proof.findings.Outcome`."""
+
+    table: str
+    outcome: str
+    rows: int
+    differences: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyDone(Event):
+    """All tables are compared."""
+
+    equal: bool
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairStarted(Event):
+    """Rows of the target are about to be changed; `rows` is how many, as planned."""
+
+    database: str
+    tables: tuple[str, ...]
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowsRepaired(Event):
+    """So many more rows of a table are changed and committed; `action` is insert, update, delete."""
+
+    table: str
+    action: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairDone(Event):
+    """A repair is through, and its tables were compared again."""
+
+    rows: int
+    equal: bool
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Noticed(Event):
     """Something that the user should know once, and that stops nothing."""
 

@@ -324,3 +324,71 @@ def _with(state: Progress, changed: MigrationProgress) -> Progress:
     place = names.index(changed.migration)
     others = state.migrations
     return replace(state, migrations=(*others[:place], changed, *others[place + 1 :]))
+
+
+# --- a comparison ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableProgress:
+    """How far the comparison of one table is; `total` is about how many rows it has."""
+
+    table: str
+    rows: int = 0
+    total: int = 0
+
+    @property
+    def fraction(self) -> float | None:
+        """Share of the rows done, or None while their number is unknown or was too low."""
+        if not self.total or self.rows > self.total:
+            return None
+        return self.rows / self.total
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyProgress:
+    """How far a comparison of two databases is."""
+
+    tables: int = 0
+    tables_done: int = 0
+    tables_equal: int = 0
+    rows: int = 0
+    differences: int = 0
+    at_work: tuple[TableProgress, ...] = ()
+    started_at: float | None = None
+    seconds: float | None = None
+
+    def rate(self, at: float) -> float:
+        """Return rows per second since it began, 0 before."""
+        if self.started_at is None:
+            return 0.0
+        elapsed = self.seconds if self.seconds is not None else at - self.started_at
+        return self.rows / elapsed if elapsed > 0 else 0.0
+
+
+NOT_COMPARED: Final = VerifyProgress()
+
+
+def compared(state: VerifyProgress, event: events.Event, *, at: float) -> VerifyProgress:
+    """Return the state of a comparison after one event; others leave it as it is."""
+    match event:
+        case events.VerifyStarted():
+            return VerifyProgress(tables=len(event.tables), started_at=at)
+        case events.RowsCompared():
+            before = next((t for t in state.at_work if t.table == event.table), None)
+            one = before or TableProgress(table=event.table)
+            one = replace(one, rows=one.rows + event.rows, total=event.total)
+            others = tuple(t for t in state.at_work if t.table != event.table)
+            return replace(state, rows=state.rows + event.rows, at_work=(*others, one))
+        case events.TableVerified():
+            return replace(
+                state,
+                tables_done=state.tables_done + 1,
+                tables_equal=state.tables_equal + (event.outcome == "equal"),
+                differences=state.differences + event.differences,
+                at_work=tuple(t for t in state.at_work if t.table != event.table),
+            )
+        case events.VerifyDone():
+            return replace(state, seconds=event.seconds, at_work=())
+        case _:
+            return state

@@ -177,6 +177,43 @@ def test_a_text_can_be_asked_for_by_its_bytes(
 
 
 @codecs.MYSQL
+def test_texts_of_every_character_set_can_stand_in_one_row(
+    side: codecs.Side, database: databases.Database, raw: OpenRaw
+) -> None:
+    kinds = (
+        "varchar(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci",
+        "varchar(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci NOT NULL",
+        "varchar(9) CHARACTER SET utf8mb3 COLLATE utf8mb3_unicode_ci",
+        "varchar(9) CHARACTER SET utf8mb3 COLLATE utf8mb3_bin NOT NULL",
+        "varchar(9) CHARACTER SET ascii",
+        "varchar(9) CHARACTER SET latin1 COLLATE latin1_german2_ci NOT NULL",
+        "char(9) CHARACTER SET latin2",
+        "varchar(9) CHARACTER SET utf16 NOT NULL",
+        "varchar(9) CHARACTER SET cp1251",
+        "varchar(9) CHARACTER SET sjis",
+        "enum('é') CHARACTER SET latin1 NOT NULL",
+        "set('é') CHARACTER SET utf8mb3",
+        "longtext CHARACTER SET latin1",
+        "json",
+        "varbinary(9) NOT NULL",
+        "int NOT NULL",
+    )
+    row = ("ä🦜", "🦜", "漢", "ß", "a", "ü", "ő", "🦉", "ж", "漢", "é", "é", "ø", '"ж"', b"\xff", 5)
+    columns = ", ".join(f"c{number} {kind}" for number, kind in enumerate(kinds))
+    codecs.create(raw(database), "t", columns)
+    raw(database).execute(f"INSERT INTO t VALUES ({', '.join(['%s'] * len(row))})", row)
+    scan = side.scan("t", key=2)
+    shapes = [value.form for value in scan.values]
+    wanted = [v.hex().encode() if isinstance(v, bytes) else str(v).encode() for v in row]
+    hash_ = codec.hashed(list(zip(shapes, wanted, strict=True)))
+
+    assert side.codec.rows(scan) == [tuple(wanted)]
+    assert side.codec.total(scan) == codec.summed([hash_])
+    assert sum(side.codec.buckets(scan, 3).values(), codec.Sum()) == codec.summed([hash_])
+    assert [texts for _, texts in side.codec.stream(scan)] == [tuple(wanted)]
+
+
+@codecs.MYSQL
 def test_what_is_too_large_for_the_server_is_refused(
     side: codecs.Side, database: databases.Database, raw: OpenRaw
 ) -> None:

@@ -118,6 +118,14 @@ def _usage() -> Iterator[errors.WhimbrelError]:
         ),
         12,
     )
+    bad = errors.BadRule(
+        r"orders.state matches \bnew",
+        why=r"orders.state (text): what stands at '\\bnew' in the regular expression '\\bnew' "
+        "does not mean the same to all engines",
+        place=f"{FILE}:12",
+    )
+    bad.database, bad.left = SHOP, NOTHING
+    yield bad
     yield errors.UnknownSlug("lock-heldt", near=["lock-held", "lock-lost"])
 
 
@@ -212,6 +220,9 @@ def _refused() -> Iterator[errors.WhimbrelError]:
         note="it is freed by the server as soon as that session ends",
     )
     yield errors.LockLost(database="sqlite:///shop.db")
+    yield errors.NotComparable("orders.placed and orders.placed", one="integer", other="instant")
+    yield errors.AmbiguousMatch("table", ["userName"], ["user_name", "username_"])
+    yield errors.NothingToCompare("the source", "the target")
     yield _at(errors.NoKey("page_views", engine="PostgreSQL"), 12)
     failed = errors.RowFailed(
         "orders",
@@ -253,9 +264,35 @@ def _refused() -> Iterator[errors.WhimbrelError]:
     yield _at(errors.ValueNotStorable("Range"), 12)
     yield errors.ValueNotReadable('{"range":[1,5]}', cause="ValueError: no type is called 'range'")
 
+    failed_rules = errors.ValidationFailed(
+        failed=2,
+        of=5,
+        found=[
+            "31 of 12,408 rows are NULL in customer.full_name",
+            "  first: id 17  full_name NULL   id 204  full_name NULL   id 205  full_name NULL",
+            "1 of 80,114 rows refers to nothing: orders.customer_id is not in customer.id",
+            "  first: id 20417  customer_id 99",
+        ],
+    )
+    failed_rules.where = f"{ID}.validate_before, {FILE}:9"
+    failed_rules.database = SHOP
+    failed_rules.left = f"nothing of {ID} was begun, and nothing was changed by it"
+    yield failed_rules
+
 
 def _others() -> Iterator[errors.WhimbrelError]:
     yield errors.WhimbrelError("run 12 is done and cannot become failed")
+    yield errors.ReportNotWritten(
+        "reports",
+        why="No space left on device",
+        left="the report is lost; what it is about has happened all the same",
+        remedy="make room or give the right to write there; see what was done:  whimbrel history",
+    )
+    yield errors.ReportChanged(
+        "reports/20261123_101500_up_run_12.html",
+        wrong=["its page is not the one that was sealed"],
+        seal="9f2c7b1e" * 8,
+    )
     yield errors.DatabaseUnavailable(
         database=SHOP,
         cause='connection failed: FATAL: password authentication failed for user "app"',

@@ -29,9 +29,12 @@ COMMANDS = (
     "resume",
     "cancel",
     "pace",
+    "verify",
+    "validate",
     "baseline",
     "accept",
     "resolve",
+    "report",
     "explain",
 )
 

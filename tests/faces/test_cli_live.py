@@ -380,6 +380,14 @@ def test_the_summary_counts_what_was_done(display):
         batch(10),
         events.TooLarge(migration=FIRST, table="user"),
         events.Noticed(what="batches do not wait for the replica lag"),
+        events.VerifyStarted(source=DATABASE, target=DATABASE, tables=("user",)),
+        events.RowsCompared(table="user", rows=5, total=10),
+        events.LookedAgain(table="user", look=1, different=2, moving=1),
+        events.TableVerified(table="user", outcome="equal", rows=10, differences=0, seconds=0.1),
+        events.VerifyDone(equal=True, seconds=0.2),
+        events.RepairStarted(database=DATABASE, tables=("user",), rows=3),
+        events.RowsRepaired(table="user", action="insert", rows=3),
+        events.RepairDone(rows=3, equal=True, seconds=0.3),
     ],
     ids=lambda event: type(event).__name__,
 )
@@ -394,7 +402,7 @@ def test_every_event_there_is_has_been_tried_above():
     here = [kind for kind in events.Event.__subclasses__() if kind.__module__ == events.__name__]
     told = {kind.__name__ for kind in here}
 
-    assert 15 == len(told), words.count(len(told), "event")
+    assert 23 == len(told), words.count(len(told), "event")
 
 
 # --- what a stopped run leaves --------------------------------------------------------------

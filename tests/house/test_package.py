@@ -38,6 +38,7 @@ def test_a_wheel_holds_our_files_and_no_foreign_package(tmp_path):
     names = zipfile.ZipFile(wheel).namelist()
     metadata = next(name for name in names if name.endswith("/METADATA"))
     assert "whimbrel/py.typed" in names
+    assert {f"whimbrel/reports/page.{kind}" for kind in ("html.j2", "css", "js")} <= set(names)
     assert "rhosocial/activerecord/migration.py" in names
     assert [] == [n for n in names if n.startswith("rhosocial") and n.endswith("__init__.py")]
     assert {"whimbrel", "rhosocial", metadata.split("/")[0]} == {n.split("/")[0] for n in names}

@@ -9,6 +9,7 @@ import atexit
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -61,6 +62,9 @@ _Run = Annotated[
         show_default=False,
         help="Its number, as `whimbrel runs` shows it; not needed while one is running.",
     ),
+]
+_Side = Annotated[
+    str, typer.Argument(metavar="ALIAS|URL[#TABLE]", show_default=False, help="A database.")
 ]
 _Pace = Annotated[
     str | None,
@@ -257,6 +261,16 @@ def up(
     max_rows_per_second: _Pace = None,
     workers: _Workers = None,
     max_memory: _Memory = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            metavar="FILE",
+            show_default=False,
+            help="Write the report to this .html or .json, also of a run without data.",
+        ),
+    ] = None,
+    no_report: Annotated[bool, typer.Option("--no-report", help="Write no report.")] = False,
 ) -> int:
     """Apply pending migrations."""
     from whimbrel.cli import rows, run
@@ -264,6 +278,11 @@ def up(
     said = rows.settings(
         max_rows_per_second=max_rows_per_second, workers=workers, max_memory=max_memory
     )
+    if dry_run and report is not None:
+        raise errors.UsageError(
+            "a dry run shows what it saw and writes no report",
+            remedy="leave --report out; or keep what it shows:  whimbrel up --dry-run --json",
+        )
     if dry_run:
         from whimbrel.cli import dry_run as trying
 
@@ -274,7 +293,19 @@ def up(
         raise errors.UsageError(
             "--sample is for a dry run", remedy="whimbrel up --dry-run --sample N"
         )
-    return run.up(call, count=count, to=to, out_of_order=out_of_order, rows=said)
+    if report is not None and no_report:
+        raise errors.UsageError(
+            "--report asks for a report and --no-report for none", remedy="leave one of them out"
+        )
+    return run.up(
+        call,
+        count=count,
+        to=to,
+        out_of_order=out_of_order,
+        rows=said,
+        report_file=report,
+        no_report=no_report,
+    )
 
 
 @app.command()
@@ -395,6 +426,184 @@ def pace(call: common.Call, run: _Run = None, max_rows_per_second: _Pace = None)
 
 @app.command()
 @common.taken
+def verify(
+    call: common.Call,
+    source: _Side,
+    target: _Side,
+    tables: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--tables",
+            metavar="A,B=C",
+            help="Only these tables; SOURCE=TARGET where the names differ.",
+        ),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option("--exclude", metavar="A,B", help="All tables but these."),
+    ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--columns",
+            metavar="TABLE: …",
+            help="Only these columns: 'orders: id, total=price * n'; * is all others.",
+        ),
+    ] = None,
+    key: Annotated[
+        list[str] | None,
+        typer.Option("--key", metavar="TABLE: …", help="What names a row: 'orders: id'."),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option("--where", metavar="TABLE: …", help="Only rows like this: 'orders: id > 5'."),
+    ] = None,
+    where_target: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--where-target", metavar="TABLE: …", help="The same in the target, if it differs."
+        ),
+    ] = None,
+    tolerance: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--tolerance",
+            metavar="TABLE.COLUMN=N",
+            help="How far numbers may lie apart: 0.01, or 0.1%.",
+        ),
+    ] = None,
+    sample: Annotated[
+        str | None,
+        typer.Option(
+            "--sample",
+            metavar="N|N%",
+            show_default=False,
+            help="Only so many rows, or such a share; not a proof for the others.",
+        ),
+    ] = None,
+    jobs: Annotated[
+        int, typer.Option("--jobs", metavar="N", min=1, help="How many sessions on each side.")
+    ] = 2,
+    looks: Annotated[
+        int,
+        typer.Option(
+            "--looks",
+            metavar="N",
+            min=0,
+            help="How often to look again at what differs while it is being written to.",
+        ),
+    ] = 3,
+    examples: Annotated[
+        int,
+        typer.Option("--examples", metavar="N", min=0, help="Differences kept per table."),
+    ] = 100,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            "--export",
+            metavar="FILE",
+            show_default=False,
+            help="Write every difference to a .csv, .json, .jsonl or .parquet.",
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            "--html",
+            metavar="FILE",
+            show_default=False,
+            help="Write the report here, as .html or .json, instead of the reports folder.",
+        ),
+    ] = None,
+    no_report: Annotated[bool, typer.Option("--no-report", help="Write no report.")] = False,
+    repair: Annotated[
+        str | None,
+        typer.Option(
+            "--repair",
+            metavar="plan|apply",
+            show_default=False,
+            help="Show what would make the target like the source; or do it, and compare again.",
+        ),
+    ] = None,
+    repair_log: Annotated[
+        Path | None,
+        typer.Option(
+            "--repair-log",
+            metavar="FILE",
+            show_default=False,
+            help="Write every change of a repair to this new .jsonl.",
+        ),
+    ] = None,
+) -> int:
+    """Compare two databases, or two tables, down to the row that differs.
+
+    SOURCE and TARGET are names in whimbrel.toml or URLs; #TABLE behind one means that table.
+    The exit code is 0 only if they are equal.
+    """
+    from whimbrel.cli import verify
+
+    return verify.run(
+        call,
+        verify.Asked(
+            source=source,
+            target=target,
+            tables=tables or (),
+            exclude=exclude or (),
+            columns=columns or (),
+            key=key or (),
+            where=where or (),
+            where_target=where_target or (),
+            tolerance=tolerance or (),
+            sample=sample,
+            jobs=jobs,
+            looks=looks,
+            examples=examples,
+            export=export,
+            report=report,
+            no_report=no_report,
+            repair=repair,
+            repair_log=repair_log,
+        ),
+    )
+
+
+@app.command()
+@common.taken
+def validate(
+    call: common.Call,
+    asked: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="DATABASE", show_default=False, help="Its name in whimbrel.toml, or a URL."
+        ),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="NAME", help="Only this rule; can be repeated."),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "--limit",
+            metavar="N",
+            min=1,
+            show_default=False,
+            help="How many offending rows to show of each rule; 10.",
+        ),
+    ] = None,
+) -> int:
+    """Ask whether the rules of whimbrel.toml hold in a database; change nothing.
+
+    The exit code is 1 if a rule that is no mere warning does not hold.
+    """
+    from whimbrel.cli import validate
+
+    return validate.run(call, asked, only=only or (), limit=limit)
+
+
+@app.command()
+@common.taken
 def baseline(call: common.Call, to: Annotated[str | None, _To] = None) -> int:
     """Declare migrations as applied without running them."""
     from whimbrel.cli import notes
@@ -431,6 +640,32 @@ def resolve(
             remedy="look at the database, then add  --done  or  --not-done",
         )
     return notes.resolve(call, migration, position, done=done)
+
+
+@app.command()
+@common.taken
+def report(
+    call: common.Call,
+    check: Annotated[
+        Path | None,
+        typer.Option(
+            "--check",
+            metavar="FILE",
+            show_default=False,
+            help="Say whether this report, HTML or JSON, is as it was sealed.",
+        ),
+    ] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=1, help="How many reports at most.")
+    ] = 20,
+) -> int:
+    """List the reports that were written, or check one.
+
+    With --check the exit code is 1 if the file was changed, or has no seal.
+    """
+    from whimbrel.cli import report
+
+    return report.show(call, limit=limit) if check is None else report.check(call, check)
 
 
 @app.command()

@@ -85,7 +85,7 @@ def choose(table: tables.Table, engine: base.Engine) -> Key:
     for columns in candidates:
         found = [table.column(name) for name in columns]
         if all(not c.null and not _unordered(c.type, engine) for c in found):
-            integer = len(found) == 1 and _integer(found[0].type)
+            integer = len(found) == 1 and is_integer(found[0].type)
             return Key(columns=tuple(columns), integer=integer)
     address = engine.can.row_address
     if address is None or table.has(address):
@@ -101,7 +101,8 @@ def _unordered(type_: str, engine: base.Engine) -> bool:
     return _words(type_) in engine.can.no_keys
 
 
-def _integer(type_: str) -> bool:
+def is_integer(type_: str) -> bool:
+    """Whether a type of any engine holds whole numbers, as far as its name tells."""
     return any(word in _words(type_).split() for word in _INTEGERS)
 
 
@@ -242,6 +243,16 @@ class Walkway:
         query = self.selection(self._names, range_)
         found = session.fetch(f"{query.sql} LIMIT 1 OFFSET {rows - 1}", query.params or None)
         return found[0] if found else None
+
+    def steps(self, session: base.Session, range_: Range, rows: int) -> list[Values]:
+        """Return the key of every row that is a multiple of `rows` rows into a range."""
+        query = self.within(
+            f"SELECT {self._names} FROM (SELECT {self._names}, row_number() OVER "
+            f"(ORDER BY {self._names}) AS whimbrel_n FROM {self._from} WHERE ",
+            range_,
+            f") AS counted WHERE whimbrel_n % {rows} = 0 ORDER BY {self._names}",
+        )
+        return session.fetch(query.sql, query.params or None)
 
     def count(self, session: base.Session, range_: Range) -> int:
         """Return how many rows a range has."""

@@ -1,0 +1,165 @@
+"""One side of a comparison: several sessions on one database that read the same moment.
+
+Each session lives in a thread of its own, which opens, uses and closes it. What is read is up to
+whoever gives them work.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from whimbrel import errors
+from whimbrel.engines import base, codec
+
+Result = TypeVar("Result")
+
+_CLOSE_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seat:
+    """One session of a side, with its codec and the moment it reads."""
+
+    session: base.Session
+    codec: codec.Codec
+    snapshot: base.Snapshot
+
+    @property
+    def engine(self) -> base.Engine:
+        """The engine of the session."""
+        return self.session.engine
+
+
+Work = Callable[[Seat], Result]
+
+
+@dataclass(slots=True)
+class _Task:
+    run: Callable[[Seat], object]
+    future: Future[object]
+
+
+class Side:
+    """Sessions on one database; work is done by whichever is free.
+
+    `notes` says what the snapshots do not promise.
+    """
+
+    def __init__(self, open_session: Callable[[], base.Session], *, seats: int = 1) -> None:
+        self._open = open_session
+        self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._snapshots: list[base.Snapshot] = []
+        self._sessions: list[base.Session] = []
+        first = self._start(None)
+        self.snapshot = first.snapshot
+        more = seats - 1 if first.engine.can.parallel_readers else 0
+        for _ in range(more):
+            self._start(first.snapshot.token)
+
+    @property
+    def seats(self) -> int:
+        """How many sessions there are."""
+        return len(self._sessions)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the moments of the sessions do not promise, in words."""
+        if len({snapshot.position for snapshot in self._snapshots}) <= 1:
+            return ()
+        if self.snapshot.token is not None:
+            return ()
+        return ("its sessions read moments a little apart, between which it was written to",)
+
+    def _start(self, token: str | None) -> Seat:
+        """Start a thread with a session of its own; return when it is ready, or raise."""
+        ready: Future[Seat] = Future()
+        thread = threading.Thread(
+            target=self._live, args=(ready, token), name="whimbrel-proof", daemon=True
+        )
+        thread.start()
+        self._threads.append(thread)
+        seat = ready.result()
+        self._snapshots.append(seat.snapshot)
+        self._sessions.append(seat.session)
+        return seat
+
+    def _live(self, ready: Future[Seat], token: str | None) -> None:
+        try:
+            session = self._open()
+        except BaseException as error:  # noqa: BLE001 - whoever waits gets it
+            ready.set_exception(error)
+            return
+        try:
+            try:
+                coder = session.engine.codec(session)
+                coder.prepare()
+                snapshot = session.engine.snapshot(session, token)
+                seat = Seat(session=session, codec=coder, snapshot=snapshot)
+            except BaseException as error:  # noqa: BLE001 - whoever waits gets it
+                ready.set_exception(error)
+                return
+            ready.set_result(seat)
+            while (task := self._tasks.get()) is not None:
+                _do(task, seat)
+        finally:
+            session.close()
+
+    def submit(self, work: Work[Result]) -> Future[Result]:
+        """Let the next free session do some work."""
+        future: Future[Result] = Future()
+        self._tasks.put(_Task(work, future))  # type: ignore[arg-type]
+        return future
+
+    def run(self, work: Work[Result]) -> Result:
+        """Do some work and wait for it."""
+        return self.submit(work).result()
+
+    def now(self) -> str:
+        """Return how far the database has got by now."""
+        session = self._open()
+        try:
+            return session.engine.position(session)
+        finally:
+            session.close()
+
+    def interrupt(self) -> None:
+        """End the statements that are under way; whoever waits for them gets their error."""
+        for session in self._sessions:
+            session.engine.interrupt(session)
+
+    def close(self) -> None:
+        """End all sessions after the work that was given; wait for it."""
+        for _ in self._threads:
+            self._tasks.put(None)
+        for thread in self._threads:
+            thread.join(_CLOSE_SECONDS)
+
+    def abandon(self) -> None:
+        """End all sessions; work that has not begun is dropped."""
+        while True:
+            try:
+                task = self._tasks.get_nowait()
+            except queue.Empty:
+                break
+            if task is not None:
+                task.future.cancel()
+        self.close()
+
+
+def _do(task: _Task, seat: Seat) -> None:
+    if not task.future.set_running_or_notify_cancel():
+        return
+    try:
+        task.future.set_result(task.run(seat))
+    except errors.WhimbrelError as error:
+        if error.database is None:
+            error.database = seat.session.url
+        task.future.set_exception(error)
+    except BaseException as error:  # noqa: BLE001 - whoever waits gets it
+        task.future.set_exception(error)

@@ -1,0 +1,1 @@
+"""Databases of two engines beside each other: is what is said of them true?"""

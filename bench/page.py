@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from bench import comparing, copy_rows, places, results, transform
+from bench import comparing, contestants, copy_rows, places, results, transform
 
 PAGE: Final = places.ROOT / "docs" / "reference" / "benchmarks.md"
 _BEGIN: Final = "<!-- what follows is written by make bench -->"
@@ -38,6 +38,11 @@ def tables(found: results.Results) -> str:
         *_table(
             ("engine", transform.MODELS, transform.QUIET_MODELS, "Whimbrel", "ratio"),
             _against_models(found),
+        ),
+        "### Two tables of two engines, compared",
+        *_table(
+            ("", "engine", "rows", "time", "against the slower scan", "peak memory"),
+            _compared(found),
         ),
         "### The same for any number of rows",
         *_table(
@@ -93,6 +98,28 @@ def _against_models(found: results.Results) -> Iterator[Sequence[str]]:
             rate = ours[0].rows / ours[0].seconds
             ratios = " / ".join(f"{rate / (one.rows / one.seconds):.0f}" for one in loops if one)
             yield found.titles[engine], *map(_rate, loops), _rate(ours[0]), ratios
+
+
+def _compared(found: results.Results) -> Iterator[Sequence[str]]:
+    for rows in found.sizes(contestants.COMPARISON):
+        scans = [
+            found.find(engine, contestants.COMPARISON, rows, contestants.SCAN)
+            for engine in ("mariadb", "postgresql")
+        ]
+        slower = max((one.seconds for one in scans if one), default=0.0)
+        entrants = [
+            *scans,
+            *(
+                found.find(contestants.PAIR, contestants.COMPARISON, rows, who)
+                for who in (comparing.WHIMBREL, contestants.ONE_ROW, contestants.RELADIFF)
+            ),
+        ]
+        for one in entrants:
+            if one is not None and slower:
+                title = found.titles.get(one.engine, "MariaDB and PostgreSQL")
+                memory = f"{(one.peak_bytes or 0) / 1e6:.0f} MB"
+                against = f"{one.seconds / slower:.2f}"
+                yield one.contestant, title, f"{rows:,}", _seconds(one), against, memory
 
 
 def _flat(found: results.Results) -> Iterator[Sequence[str]]:

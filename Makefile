@@ -27,10 +27,13 @@ check: $(DEV) ## format, lint, types, floors of the house
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo --no-cache
 
-campaign: $(DEV) ## kill migrations at random moments, hundreds of times on each engine
+campaign: $(DEV) ## kill migrations hundreds of times, change ten thousand cells
 	@scripts/install-mariadb
 	@WHIMBREL_KILLS=100 $(BIN)/python -m pytest -n logical tests/crash/test_kill_at_random.py
 	@WHIMBREL_KILLS=200 $(BIN)/python -m pytest -n logical tests/crash/test_kill_in_batches.py
+	@WHIMBREL_MUTATIONS=10000 WHIMBREL_MUTATION_ROWS=100000 WHIMBREL_EQUAL_TABLES=10000 \
+		$(BIN)/python -m pytest -s -o faulthandler_timeout=3600 \
+		tests/pairs/test_mutations.py tests/pairs/test_equal_tables.py
 
 bench: $(BENCH) ## measure how fast rows are moved, beside other ways to do it; about an hour
 	@scripts/install-mariadb

@@ -209,7 +209,7 @@ class RepairStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowsRepaired(Event):
-    """So many more rows of a table are changed and committed; `action` is insert, update, delete."""
+    """More rows of a table are changed and committed; `action` is insert, update or delete."""
 
     table: str
     action: str

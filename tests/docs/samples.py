@@ -222,6 +222,9 @@ def _refused() -> Iterator[errors.WhimbrelError]:
     yield errors.LockLost(database="sqlite:///shop.db")
     yield errors.NotComparable("orders.placed and orders.placed", one="integer", other="instant")
     yield errors.AmbiguousMatch("table", ["userName"], ["user_name", "username_"])
+    yield errors.ReadFailed(
+        database=SHOP, cause="terminating connection due to administrator command", gone=True
+    )
     yield errors.NothingToCompare("the source", "the target")
     yield _at(errors.NoKey("page_views", engine="PostgreSQL"), 12)
     failed = errors.RowFailed(
@@ -282,6 +285,12 @@ def _refused() -> Iterator[errors.WhimbrelError]:
 
 def _others() -> Iterator[errors.WhimbrelError]:
     yield errors.WhimbrelError("run 12 is done and cannot become failed")
+    yield errors.RepairRefused(
+        "only a sample of the rows was compared",
+        object="tables: orders",
+        remedy="compare all rows: leave the sample out",
+    )
+    yield errors.RepairFailed(database=SHOP, cause="server closed the connection unexpectedly")
     yield errors.ReportNotWritten(
         "reports",
         why="No space left on device",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 
@@ -11,6 +11,7 @@ import whimbrel
 from tests import conftest, databases
 from tests.pairs import battery, naming, writing
 
+EVERY_CASE = (*battery.THE_36, *battery.MORE)
 # Of how many of the 36 (and of those beyond) one of the engines cannot hold a value: counted, so
 # that no case is left out in silence.
 NOT_HELD: Mapping[tuple[str, str], tuple[int, int]] = {
@@ -56,7 +57,7 @@ def test_every_case_of_the_battery_is_told_right(
 
 
 def test_the_battery_has_36_cases_and_more() -> None:
-    titles = [case.title for case in (*battery.THE_36, *battery.MORE)]
+    titles = [case.title for case in EVERY_CASE]
 
     assert len(battery.THE_36) == 36
     assert [case.equal for case in battery.THE_36].count(False) == 20
@@ -150,18 +151,21 @@ def test_columns_that_cannot_be_compared_are_never_called_equal(
 
 
 def every() -> list[battery.Planted]:
-    return list(battery.planted((*battery.THE_36, *battery.MORE)))
+    return list(battery.planted(EVERY_CASE))
 
 
 def arrange(
-    source: databases.Database, target: databases.Database, raw: conftest.OpenRaw
+    source: databases.Database,
+    target: databases.Database,
+    raw: conftest.OpenRaw,
+    cases: Sequence[battery.Case] = EVERY_CASE,
 ) -> dict[str, str]:
     """Load what both engines can hold; return the rest, with the reason."""
     left_out = {}
     for end in (source, target):
         if before := battery.BEFORE.get(end.kind):
             raw(end).execute(before)
-    for one in every():
+    for one in battery.planted(cases):
         sides = one.case.sides(source.kind, target.kind)
         if isinstance(sides, str):
             left_out[one.table] = sides

@@ -24,8 +24,8 @@ from tests.pairs import naming, wide, writing
 MUTATIONS = int(os.environ.get("WHIMBREL_MUTATIONS", "360"))
 ROWS = int(os.environ.get("WHIMBREL_MUTATION_ROWS", "2000"))
 # Planted at once in each table; some are alone in theirs, where nothing could hide them.
-TOGETHER = 250
-ALONE_OF = 45
+TOGETHER = 300
+ALONE_OF = 250
 
 Both = Callable[[str, str], tuple[databases.Database, databases.Database]]
 

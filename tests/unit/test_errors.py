@@ -129,6 +129,10 @@ SAMPLES: dict[type[errors.WhimbrelError], list[dict[str, object]]] = {
     errors.NoKey: [{"table": "orders", "engine": "PostgreSQL"}],
     errors.NotComparable: [{"columns": "a.x and b.y", "one": "binary", "other": "integer"}],
     errors.AmbiguousMatch: [{"what": "table", "source": ["User"], "target": ["user", "USER"]}],
+    errors.ReadFailed: [
+        {"database": "sqlite:///a.db", "cause": "it is gone", "gone": gone}
+        for gone in (True, False)
+    ],
     errors.NothingToCompare: [{"source": "users", "target": "orders"}],
     errors.RowFailed: [
         {"table": "orders", "key": "id = 7", "cause": "too long", "rejected": 2, "max_rejects": 2},
@@ -152,6 +156,11 @@ SAMPLES: dict[type[errors.WhimbrelError], list[dict[str, object]]] = {
         {"failed": 1, "of": 1, "found": ["1 of 2 rows is NULL"], "place": f"{FILE}:9"},
         {"failed": 2, "of": 9, "found": ["a", "b"]},
     ],
+    errors.RepairRefused: [
+        {"why": "only a sample of the rows was compared", "remedy": "leave the sample out"},
+        {"why": "it is a sample", "object": "tables: user", "remedy": "leave it out"},
+    ],
+    errors.RepairFailed: [{"database": URL, "cause": "server closed the connection"}],
     errors.ReportNotWritten: [
         {"place": "reports", "why": "no room", "left": "it is lost", "remedy": "make room"}
     ],

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from whimbrel import clock as clocks
 from whimbrel import config as configs
 from whimbrel import errors, events, progress, words
-from whimbrel.cli import common, live, output, repair, report
+from whimbrel.cli import common, live, output, repair, report, stop
 from whimbrel.proof import door, export, findings, wishes
 from whimbrel.proof import verify as verifying
 from whimbrel.reports import recording, store
@@ -64,12 +64,16 @@ def run(call: common.Call, asked: Asked) -> int:
         count = None
         if asked.export is not None:
             count = export.write(verification, asked.export)
-        written, problem = _reported(verification, asked, place, speed)
         mended = None
         if not out.json:
             show(out, verification, exported=asked.export is not None)
-        if asked.repair is not None:
-            mended = repair.carry_out(call, verification, asked.repair, asked.repair_log)
+        try:
+            if asked.repair is not None:
+                mended = repair.carry_out(call, verification, asked.repair, asked.repair_log)
+        except errors.WhimbrelError:
+            report.told(out, *_reported(call, verification, asked, place, speed))
+            raise
+        written, problem = _reported(call, verification, asked, place, speed, mended)
         if out.json:
             out.document(
                 {
@@ -91,16 +95,29 @@ def run(call: common.Call, asked: Asked) -> int:
 
 
 def _reported(
+    call: common.Call,
     verification: verifying.Verification,
     asked: Asked,
     place: store.Place | None,
     speed: reported.Speed,
+    mended: repair.Outcome | None = None,
 ) -> tuple[store.Written | None, errors.ReportNotWritten | None]:
     """Write the report, if there is a place for it; that it cannot be written changes nothing."""
     if place is None:
         return None, None
     command = f"whimbrel verify {asked.source} {asked.target}"
-    made = reported.from_verification(verification, command=command, throughput=speed.throughput)
+    config = configs.load(call.folder)
+    ends = [door.place(one, config) for one in (asked.source, asked.target)]
+    repaired = mended.repaired if mended is not None else None
+    # After a repair the target is no longer what was compared.
+    profiles = () if repaired else reported.profiles(verification, ends[0].open, ends[1].open)
+    made = reported.from_verification(
+        verification,
+        command=command,
+        throughput=speed.throughput,
+        profiles=profiles,
+        repairs=reported.repairs(repaired) if repaired is not None else (),
+    )
     try:
         return recording.write(place, made), None
     except errors.ReportNotWritten as problem:
@@ -118,22 +135,28 @@ def compare(
             display(event)
             also(event)
 
-        return door.verify(
-            asked.source,
-            asked.target,
-            tables=wishes.tables(asked.tables) or None,
-            exclude=[name for text in asked.exclude for name in wishes.split(text, ",")],
-            columns=wishes.columns(asked.columns, table=table),
-            key=wishes.keys(asked.key, table=table),
-            where=wishes.wheres(asked.where, asked.where_target, table=table),
-            tolerance=wishes.tolerances(asked.tolerance, table=table),
-            sample=wishes.sample(asked.sample) if asked.sample is not None else None,
-            jobs=asked.jobs,
-            looks=asked.looks,
-            examples=asked.examples,
-            folder=call.folder,
-            tell=tell,
-        )
+        try:
+            return door.verify(
+                asked.source,
+                asked.target,
+                tables=wishes.tables(asked.tables) or None,
+                exclude=[name for text in asked.exclude for name in wishes.split(text, ",")],
+                columns=wishes.columns(asked.columns, table=table),
+                key=wishes.keys(asked.key, table=table),
+                where=wishes.wheres(asked.where, asked.where_target, table=table),
+                tolerance=wishes.tolerances(asked.tolerance, table=table),
+                sample=wishes.sample(asked.sample) if asked.sample is not None else None,
+                jobs=asked.jobs,
+                looks=asked.looks,
+                examples=asked.examples,
+                folder=call.folder,
+                tell=tell,
+            )
+        except KeyboardInterrupt:
+            raise stop.Stopped(
+                left="nothing was changed; what was compared until then is no result",
+                remedy="run the same command again",
+            ) from None
 
 
 # --- while it runs --------------------------------------------------------------------------

@@ -626,6 +626,8 @@ class Engine(abc.ABC):
 
     # What keeps rows that were read as they are until the transaction ends, behind a SELECT.
     row_lock = " FOR UPDATE"
+    # As many rows as a statement that writes should be about.
+    rows_at_once = 500
     # What lets an INSERT give columns their values that the server would choose itself.
     override_identity = ""
 

@@ -220,7 +220,8 @@ def meaning(form: Form, text: bytes | None) -> Hashable:
     match form.family:
         case Family.JSON:
             try:
-                return _hashable(_document(text))
+                # Beside NULL, which is no document.
+                return "document", _hashable(_document(text))
             except (ValueError, ArithmeticError, RecursionError):
                 return text
         case Family.FLOAT:

@@ -45,6 +45,7 @@ class RepairFailed(WhimbrelError):
 
     slug = "repair-failed"
     exit_code = 3
+    resumable = True
 
     def __init__(self, *, database: str, cause: str) -> None:
         super().__init__(
@@ -54,6 +55,21 @@ class RepairFailed(WhimbrelError):
             cause=cause,
             remedy="run the same command again: it compares anew and goes on with what still "
             "differs",
+        )
+
+
+class ReadFailed(WhimbrelError):
+    slug = "read-failed"
+
+    def __init__(self, *, database: str, cause: str, gone: bool) -> None:
+        super().__init__(
+            "the database was not read to the end",
+            database=database,
+            left="nothing was changed; what was compared until then is no result",
+            cause=cause,
+            remedy="see whether the server is there, then compare again"
+            if gone
+            else "do away with the cause, then compare again",
         )
 
 

@@ -348,7 +348,7 @@ class Spool:
     """
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile(prefix="whimbrel-", buffering=0)
+        self._file = tempfile.TemporaryFile(prefix="whimbrel-", buffering=0)  # noqa: SIM115
         # Whoever only asked whether all is equal may forget to close it.
         self.close = weakref.finalize(self, self._file.close)
         self._lock = threading.Lock()

@@ -6,12 +6,15 @@ whoever gives them work.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Final, TypeVar
+
+import sqlalchemy as sa
 
 from whimbrel import errors
 from whimbrel.engines import base, codec
@@ -129,7 +132,11 @@ class Side:
             session.close()
 
     def interrupt(self) -> None:
-        """End the statements that are under way; whoever waits for them gets their error."""
+        """Drop what has not begun, and end the statements that are under way.
+
+        Whoever waits for either gets an error.
+        """
+        self._drop()
         for session in self._sessions:
             session.engine.interrupt(session)
 
@@ -142,14 +149,15 @@ class Side:
 
     def abandon(self) -> None:
         """End all sessions; work that has not begun is dropped."""
-        while True:
-            try:
-                task = self._tasks.get_nowait()
-            except queue.Empty:
-                break
-            if task is not None:
-                task.future.cancel()
+        self._drop()
         self.close()
+
+    def _drop(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                task = self._tasks.get_nowait()
+                if task is not None:
+                    task.future.cancel()
 
 
 def _do(task: _Task, seat: Seat) -> None:
@@ -162,4 +170,16 @@ def _do(task: _Task, seat: Seat) -> None:
             error.database = seat.session.url
         task.future.set_exception(error)
     except BaseException as error:  # noqa: BLE001 - whoever waits gets it
-        task.future.set_exception(error)
+        task.future.set_exception(_said(error, seat))
+
+
+def _said(error: BaseException, seat: Seat) -> BaseException:
+    """Return a database's error in our words, with its own as the cause; others as they are."""
+    session = seat.session
+    kinds = (sa.exc.SQLAlchemyError, session.connection.dialect.loaded_dbapi.Error)
+    if not isinstance(error, kinds):
+        return error
+    gone = session.gone or seat.engine.fault(error) is base.Fault.GONE
+    said = errors.ReadFailed(database=session.url, cause=seat.engine.cause(error), gone=gone)
+    said.__cause__ = error
+    return said

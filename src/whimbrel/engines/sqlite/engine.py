@@ -227,6 +227,8 @@ class SqliteEngine(base.Engine):
 
     # Whoever writes is alone.
     row_lock = ""
+    # No way to a server is saved by more, and large statements take long to be prepared.
+    rows_at_once = 1
 
     def defer_foreign_keys(self, session: base.Session) -> bool:
         # It ends by itself with the transaction.

@@ -11,7 +11,7 @@ import pytest
 
 import whimbrel
 from tests import conftest, databases
-from tests.pairs import battery, nasty, wide, writing
+from tests.pairs import battery, sorts, wide, writing
 from whimbrel.engines import forms
 from whimbrel.engines.forms import Family, Form
 
@@ -101,7 +101,7 @@ def test_columns_of_all_collations_stand_in_one_row(
     target: str, new_database: conftest.NewDatabase, raw: conftest.OpenRaw
 ) -> None:
     ends = new_database("mariadb"), new_database(target)
-    own = [one.type for sort in (nasty.TEXT, nasty.PADDED) for one in sort.carriers["mariadb"]]
+    own = [one.type for sort in (sorts.TEXT, sorts.PADDED) for one in sort.carriers["mariadb"]]
     for end in ends:
         types = {
             f"v{number}": type_ if end.kind == "mariadb" else "TEXT"

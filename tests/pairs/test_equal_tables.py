@@ -16,7 +16,7 @@ import pytest
 
 import whimbrel
 from tests import conftest, databases
-from tests.pairs import nasty, wide, writing
+from tests.pairs import nasty, sorts, wide, writing
 from whimbrel.proof import verify
 
 TABLES = int(os.environ.get("WHIMBREL_EQUAL_TABLES", "540"))
@@ -108,4 +108,4 @@ def naughty_strings() -> None:
     """Add the Big List of Naughty Strings, if it lies beside the project."""
     file = conftest.ROOT.parent / "shared" / "data" / "blns" / "blns.json.xz"
     if file.is_file():
-        nasty.add_strings(json.loads(lzma.decompress(file.read_bytes())))
+        sorts.add_strings(json.loads(lzma.decompress(file.read_bytes())))

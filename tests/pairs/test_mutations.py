@@ -19,7 +19,7 @@ import pytest
 
 import whimbrel
 from tests import databases, servers
-from tests.pairs import naming, wide, writing
+from tests.pairs import loading, naming, wide, writing
 
 MUTATIONS = int(os.environ.get("WHIMBREL_MUTATIONS", "360"))
 ROWS = int(os.environ.get("WHIMBREL_MUTATION_ROWS", "2000"))
@@ -140,10 +140,10 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
 def load(one: databases.Database, other: databases.Database, rows: wide.Rows) -> None:
     with databases.Raw(one) as first, databases.Raw(other) as second:
         for raw in (first, second):
-            wide.create(raw)
-        wide.fill(first, rows)
-        wide.copy(first, second)
-        wide.write_unlike(second, rows)
+            loading.create(raw)
+        loading.fill(first, rows)
+        loading.copy(first, second)
+        loading.write_unlike(second, rows)
         if one.kind != "sqlite":
             for raw in (first, second):
                 for table in wide.TABLES:

@@ -13,7 +13,6 @@ import functools
 import json
 import math
 import random
-import sqlite3
 import struct
 import unicodedata
 import uuid
@@ -22,9 +21,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-import psycopg
-
-from tests import databases
 from tests.pairs import writing
 from tests.pairs.writing import KINDS, Sql, Value
 
@@ -744,67 +740,3 @@ TABLES: Final = (
     ),
     Table(name="no_key", key={"k": (_BIGINT, lambda number: number)}, primary=False),
 )
-
-
-# --- into databases -------------------------------------------------------------------------
-
-
-def create(raw: databases.Raw) -> None:
-    """Make the tables, without rows."""
-    kind = raw.database.kind
-    if before := BEFORE.get(kind):
-        raw.execute(before)
-    own = {column.name: column.types[kind] for column in COLUMNS}
-    for table in TABLES:
-        keys = {name: types[kind] for name, (types, _) in table.key.items()}
-        writing.create(raw, table.name, {**keys, **own}, key=list(keys) if table.primary else ())
-        if not table.primary:
-            raw.execute(f"CREATE INDEX {table.name}_k ON {table.name} (k)")
-
-
-def fill(raw: databases.Raw, rows: Rows) -> None:
-    """Write the rows into all tables."""
-    kind = raw.database.kind
-    for table in TABLES:
-        names = [*table.key, *(column.name for column in COLUMNS)]
-        writing.insert(
-            raw,
-            table.name,
-            names,
-            (
-                [*table.cells(number).values(), *rows.row(kind, number)]
-                for number in range(1, rows.count + 1)
-            ),
-        )
-
-
-def copy(source: databases.Raw, target: databases.Raw) -> None:
-    """Write the rows of one database into another one of the same engine, as they are."""
-    for table in TABLES:
-        match source.connection, target.connection:
-            case psycopg.Connection() as one, psycopg.Connection() as other:
-                with (
-                    one.cursor().copy(f"COPY {table.name} TO STDOUT") as taken,
-                    other.cursor().copy(f"COPY {table.name} FROM STDIN") as given,
-                ):
-                    for block in taken:
-                        given.write(block)
-            case sqlite3.Connection(), sqlite3.Connection() as other:
-                other.execute("ATTACH ? AS source", (str(source.database.file),))
-                other.execute(f"INSERT INTO {table.name} SELECT * FROM source.{table.name}")
-                other.execute("DETACH source")
-            case _:
-                name = source.database.name
-                target.execute(f"INSERT INTO {table.name} SELECT * FROM {name}.{table.name}")
-
-
-def write_unlike(raw: databases.Raw, rows: Rows) -> int:
-    """Write some documents in another way, equal by value; return how many."""
-    table, done = TABLES[0], 0
-    for number in range(1, min(rows.count, UNLIKE_ROWS) + 1):
-        text = rows.value(number, "doc_text")
-        other = None if text is None else unlike(str(text))
-        if other != text:
-            writing.update(raw, table.name, "doc_text", other, table.cells(number))
-            done += 1
-    return done

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import random
 import sqlite3
 import threading
@@ -570,23 +571,34 @@ def test_a_position_under_steady_writing_never_comes_twice(new_database: NewData
     with databases.Raw(database) as raw:
         raw.execute("PRAGMA journal_mode = WAL")
         raw.execute("CREATE TABLE t (a INTEGER)")
-    done = threading.Event()
+    done, begun = threading.Event(), threading.Event()
+    commits = 0
 
     def write() -> None:
+        nonlocal commits
         with databases.Raw(database) as raw:
             while not done.wait(0.005):
                 raw.execute("INSERT INTO t VALUES (1)")
+                commits += 1
+                begun.set()
 
     thread = threading.Thread(target=write)
     thread.start()
     session = registry.open_session(database.url, read_only=True)
+    assert begun.wait(30)
 
-    seen = [session.engine.position(session) for _ in range(3)]
+    seen: list[tuple[str, int, int]] = []
+    for _ in range(3):
+        before = commits
+        seen.append((session.engine.position(session), before, commits))
 
     done.set()
     thread.join()
     session.close()
-    assert 3 == len(set(seen))
+    # A busy machine may let the writer rest; the same position is for the same rows alone. One
+    # commit may have been made and not been counted yet.
+    for (one, _, after), (other, before, _) in itertools.combinations(seen, 2):
+        assert one != other or before - after <= 1
 
 
 # --- beside other engines -------------------------------------------------------------------

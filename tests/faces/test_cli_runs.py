@@ -533,6 +533,8 @@ def test_a_run_that_writes_all_the_time_can_be_asked(begun, database):
             connection.execute("INSERT INTO t VALUES (1)")
             time.sleep(0.2)
             connection.execute("COMMIT")
+            # Without any room SQLite lets others pass by chance alone, on a busy machine never.
+            time.sleep(0.01)
         connection.close()
 
     thread = threading.Thread(target=write)

@@ -32,7 +32,8 @@ def compare(
 ) -> Iterator[findings.Difference | int]:
     """Yield what differs between rows of both sides, and numbers of rows equal by value alone."""
     ours, theirs = grouped(pair, source), grouped(pair, target)
-    for key in ours.keys() | theirs.keys():
+    # In the order in which they came, the same at each run.
+    for key in dict.fromkeys((*ours, *theirs)):
         mine, other = ours.get(key, Counter()), theirs.get(key, Counter())
         if mine != other:
             yield from match(pair, key, mine, other)

@@ -591,23 +591,23 @@ class Engine(abc.ABC):
     def health(self, session: Session) -> Health:
         """Return what reads how the server of this session is."""
 
+    @abc.abstractmethod
     def codec(self, session: Session) -> codecs.Codec:
         """Return what writes rows of this session so that they can be compared."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def snapshot(self, session: Session, token: str | None = None) -> Snapshot:
         """Open a transaction that only reads, and one moment of the database, until it ends.
 
         With the `token` of another session's snapshot it is the same moment.
         """
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def position(self, session: Session) -> str:
         """Return how far the database has got by now: another text if anything was written.
 
         It may also change without; it is never the same after a change that was committed.
         """
-        raise NotImplementedError
 
     @abc.abstractmethod
     def fault(self, error: BaseException) -> Fault:

@@ -22,8 +22,10 @@ from whimbrel import clock as clocks
 from whimbrel import errors
 from whimbrel import tables as shapes
 from whimbrel.engines import codec as codecs
+from whimbrel.engines import inventory as inventories
 from whimbrel.engines import judge as judges
 from whimbrel.engines import phrases as phrases_
+from whimbrel.engines import portable, transport
 
 Row = tuple[object, ...]
 Params = Sequence[object] | Mapping[str, object] | None
@@ -594,6 +596,36 @@ class Engine(abc.ABC):
     @abc.abstractmethod
     def codec(self, session: Session) -> codecs.Codec:
         """Return what writes rows of this session so that they can be compared."""
+
+    def unloader(self, session: Session) -> transport.Unloader:
+        """Return what reads rows of this session as blocks for another database."""
+        raise NotImplementedError
+
+    def loader(self, session: Session) -> transport.Loader:
+        """Return what writes blocks of rows on this session."""
+        raise NotImplementedError
+
+    def converter(self, session: Session) -> portable.Converter:
+        """Return what knows the types of this session's database."""
+        raise NotImplementedError
+
+    def profiler(self, session: Session) -> portable.Profiler:
+        """Return what reads what values there are."""
+        raise NotImplementedError
+
+    def inventory(self, session: Session) -> inventories.Inventory:
+        """Return what looks for everything that is no table."""
+        raise NotImplementedError
+
+    @contextmanager
+    def standstill(self, session: Session) -> Iterator[bool]:
+        """Let nobody commit inside the block, so that several sessions begin at one moment.
+
+        For engines whose sessions cannot be given the moment of another. `session` is one of its
+        own, which is used for nothing else; whether it worked is yielded (a missing right, a
+        server too busy). At most a few seconds are waited for it.
+        """
+        yield False
 
     @abc.abstractmethod
     def snapshot(self, session: Session, token: str | None = None) -> Snapshot:

@@ -1,0 +1,1 @@
+"""What a database contains, and how it maps onto another engine."""

@@ -7,13 +7,15 @@ of `mapping`; how rows are carried that of `copier`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
-# A row on its way through Python: the text of each value in its form (`engines.forms`), by the
-# name of the target's column.
-Texts = dict[str, str | None]
+# The values are below, where rows are: `rows` may not know of transfers.
+from whimbrel.rows.changed import Change as Change
+from whimbrel.rows.changed import Changed as Changed
+from whimbrel.rows.changed import Cleansed as Cleansed
+from whimbrel.rows.changed import Rejected as Rejected
+from whimbrel.rows.changed import Texts as Texts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,49 +28,6 @@ class FlowColumn:
     target: str
     expression: str
     plain: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rejected:
-    """A row that a rule or the target refused: which rule, why, and the row as it was read."""
-
-    row: Texts
-    rule: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cleansed:
-    """What a rule changed in a column: how many values, and a few before and after."""
-
-    column: str
-    rule: str
-    values: int
-    samples: tuple[tuple[str | None, str | None], ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changed:
-    """What came of some rows: those to be written, those that were not, what was done to values.
-
-    `dropped` counts rows that a rule left out because it was told to (copies of others).
-    """
-
-    rows: list[Texts]
-    rejected: list[Rejected] = field(default_factory=list)
-    cleansed: list[Cleansed] = field(default_factory=list)
-    dropped: int = 0
-
-
-class Change(Protocol):
-    """What is done to rows in Python: cleansing, the user's own function, new keys.
-
-    It can be sent to another process. `reads` are names of columns that it needs of the source
-    beside those of the flow.
-    """
-
-    def apply(self, rows: Sequence[Texts]) -> Changed:
-        """Return what comes of rows; the same for the same rows, whenever it is called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

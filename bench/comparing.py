@@ -138,3 +138,10 @@ def plainly(
     ):
         work(cursor.execute)
     return child.Measured(seconds=time.perf_counter() - began)
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Return how many seconds some work takes."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began

@@ -10,3 +10,9 @@ PAIR: Final = "mariadb and postgresql"
 SCAN: Final = "one hash scan"
 ONE_ROW: Final = "Whimbrel, one row differs"
 RELADIFF: Final = "reladiff"
+
+# Moving a table into another database.
+MOVED: Final = "transfer"
+FILE: Final = "a prepared file"
+FILE_AND_KEY: Final = "a prepared file, then its key"
+VERIFIED: Final = "Whimbrel, verified"

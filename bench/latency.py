@@ -149,7 +149,7 @@ class Postgresql(Subject):
     def __init__(self, place: places.Place, rows: int) -> None:
         super().__init__(place, rows)
         self.engine, self.title = place.engine, place.title
-        self._pgbench = servers._postgresql_bin(servers._MAJOR[place.engine]) / "pgbench"
+        self._pgbench = servers.postgresql_programs(servers._MAJOR[place.engine]) / "pgbench"
         self.fresh()
         self._rate = round(self._most() * _SHARE)
 

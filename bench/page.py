@@ -44,6 +44,11 @@ def tables(found: results.Results) -> str:
             ("", "engine", "rows", "time", "against the slower scan", "peak memory"),
             _compared(found),
         ),
+        "### A table moved from one engine to another",
+        *_table(
+            ("", "engine", "rows", "time", "against the file", "peak memory"),
+            _moved(found),
+        ),
         "### The same for any number of rows",
         *_table(
             ("", "engine", "rows", "time per row, against", "peak memory"),
@@ -120,6 +125,19 @@ def _compared(found: results.Results) -> Iterator[Sequence[str]]:
                 memory = f"{(one.peak_bytes or 0) / 1e6:.0f} MB"
                 against = f"{one.seconds / slower:.2f}"
                 yield one.contestant, title, f"{rows:,}", _seconds(one), against, memory
+
+
+def _moved(found: results.Results) -> Iterator[Sequence[str]]:
+    known = [one for one in found.timings if one.comparison == contestants.MOVED]
+    for pair in dict.fromkeys(one.engine for one in known):
+        for rows in found.sizes(contestants.MOVED):
+            file = found.find(pair, contestants.MOVED, rows, contestants.FILE)
+            for one in known:
+                if one.engine == pair and one.rows == rows and file is not None:
+                    memory = f"{(one.peak_bytes or 0) / 1e6:.0f} MB"
+                    against = f"{one.seconds / file.seconds:.2f}"
+                    title = pair.replace("-", " → ")
+                    yield one.contestant, title, f"{rows:,}", _seconds(one), against, memory
 
 
 def _flat(found: results.Results) -> Iterator[Sequence[str]]:

@@ -240,7 +240,7 @@ class Mariadb(Place):
             pipe = Path(folder) / "lines.tbl"
             with pipe.open("w", encoding="ascii") as file:
                 file.writelines(lines.read(rows))
-            with contextlib.closing(_loader(self.url)) as loader, loader.cursor() as cursor:
+            with contextlib.closing(loader(self.url)) as sender, sender.cursor() as cursor:
                 cursor.execute(
                     f"LOAD DATA LOCAL INFILE '{pipe}' INTO TABLE {KEPT} CHARACTER SET ascii "
                     f"FIELDS TERMINATED BY '|' ({', '.join(lines.NAMES)})"
@@ -271,7 +271,7 @@ class Mariadb(Place):
         return {str(name) for (name,) in self.rows("SHOW TABLES")}
 
 
-def _loader(url: str) -> pymysql.Connection:
+def loader(url: str) -> pymysql.Connection:
     """Open a connection that may send a file; only loading needs it."""
     connection = servers.connect(url)
     with connection.cursor() as cursor:

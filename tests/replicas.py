@@ -72,7 +72,7 @@ def running(engine_id: str = "postgresql") -> Iterator[Pair]:
     with contextlib.ExitStack() as stack:
         primary = stack.enter_context(servers.running(engine_id))
         folder = stack.enter_context(servers.workspace(memory=True))
-        programs = servers._reachable(servers._postgresql_bin(servers._MAJOR[engine_id]), stack)
+        programs = servers._reachable(servers.postgresql_programs(servers._MAJOR[engine_id]), stack)
         _let_in(primary)
         data = servers._own_folder(folder / "data")
         place = urlsplit(primary.url)

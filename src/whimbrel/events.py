@@ -226,6 +226,70 @@ class RepairDone(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TransferStarted(Event):
+    """Tables are about to be made and filled; by name, with about how many rows each has.
+
+    `resumed` says that an earlier attempt has done a part of it.
+    """
+
+    source: str
+    target: str
+    tables: tuple[tuple[str, int | None], ...]
+    resumed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaChanged(Event):
+    """A table, key, index, view, … of the target is made; `kind` and `name` say which."""
+
+    kind: str
+    table: str | None
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableCutInChunks(Event):
+    """A table is about to be copied, or to be gone on with; `done` rows were copied before."""
+
+    table: str
+    chunks: int
+    done: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkCopied(Event):
+    """A chunk of a table is copied and committed; `size` is its bytes, about."""
+
+    table: str
+    chunk: int
+    rows: int
+    rejected: int
+    size: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableCopied(Event):
+    """All rows of a table are copied."""
+
+    table: str
+    rows: int
+    rejected: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferDone(Event):
+    """A transfer is through; `equal` is None where it was not verified."""
+
+    rows: int
+    rejected: int
+    equal: bool | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Noticed(Event):
     """Something that the user should know once, and that stops nothing."""
 

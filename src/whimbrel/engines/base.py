@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -21,11 +20,15 @@ import sqlalchemy.dialects.mysql
 from whimbrel import clock as clocks
 from whimbrel import errors
 from whimbrel import tables as shapes
+from whimbrel.engines import building, portable, transport
 from whimbrel.engines import codec as codecs
 from whimbrel.engines import inventory as inventories
 from whimbrel.engines import judge as judges
 from whimbrel.engines import phrases as phrases_
-from whimbrel.engines import portable, transport
+from whimbrel.engines.catalogs import Catalog as Catalog
+from whimbrel.engines.catalogs import Overlay as Overlay
+from whimbrel.engines.catalogs import Planned as Planned
+from whimbrel.engines.catalogs import Statement as Statement
 
 Row = tuple[object, ...]
 Params = Sequence[object] | Mapping[str, object] | None
@@ -64,27 +67,13 @@ class Capabilities:
     parallel_readers: bool = True
     # UPDATE … SET a = b, b = a reads the row as it was; elsewhere it goes from left to right.
     simultaneous_assignment: bool = True
+    # Foreign keys hold for every row that is there, and no primary key is NULL.
+    trusted_keys: bool = True
     # What tells the rows of a table without a key apart, if anything does.
     row_address: str | None = None
     # Types (first words, lower case) whose order or equality is not that of their comparison
     # with a value that was read: nothing to walk a table by.
     no_keys: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
-    """One SQL text with its reason.
-
-    `alone` marks what cannot run in a transaction. A statement with `must_be` asks a question:
-    its first value has to equal `must_be`, or the run stops with `otherwise`.
-    """
-
-    sql: str
-    reason: str = ""
-    lock: str = ""
-    alone: bool = False
-    must_be: object = None
-    otherwise: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,93 +264,6 @@ class Session:
         """End the session; what is not committed is lost."""
         self.connection.close()
         self.connection.engine.dispose()
-
-
-class Catalog(abc.ABC):
-    """What the database says that it contains. Tables of ours are never listed."""
-
-    @abc.abstractmethod
-    def tables(self) -> list[str]:
-        """Return the names of the tables, sorted."""
-
-    @abc.abstractmethod
-    def find(self, name: str) -> shapes.Table | None:
-        """Return the table, or None."""
-
-    def table(self, name: str) -> shapes.Table:
-        """Return the table, or raise TableNotFound."""
-        found = self.find(name)
-        if found is None:
-            raise errors.TableNotFound(name, known=self.tables())
-        return found
-
-    @abc.abstractmethod
-    def texts(self) -> dict[str, str]:
-        """Return the text of every object (tables, indexes, views, triggers, …) by its name."""
-
-    def triggers(self, table: str) -> list[str]:
-        """Return the names of the triggers of a table, sorted."""
-        return []
-
-    def signature(self) -> str:
-        """Return a SHA-256 over `texts`: equal before and after means that nothing changed."""
-        digest = hashlib.sha256()
-        for name, text in sorted(self.texts().items()):
-            digest.update(f"{len(name)}:{name}{len(text)}:{text}".encode())
-        return digest.hexdigest()
-
-
-class Planned(Catalog):
-    """A catalog as it will be after planned steps; it never writes to the database.
-
-    `put` is told what a step makes of a table, `apply` which statements it sends: an engine
-    uses whichever serves it better. `exact` says whether raw SQL that changes the schema is
-    followed too.
-    """
-
-    exact = False
-
-    @abc.abstractmethod
-    def put(self, name: str, table: shapes.Table | None) -> None:
-        """Remember that the table will be so, or (None) that it will not exist."""
-
-    @abc.abstractmethod
-    def apply(self, statements: Sequence[Statement]) -> None:
-        """Remember that these statements will have been sent."""
-
-    @abc.abstractmethod
-    def touched(self) -> frozenset[str]:
-        """Return the names of tables that differ from the real database."""
-
-
-class Overlay(Planned):
-    """Planned tables laid over the real catalog, in memory."""
-
-    def __init__(self, real: Catalog) -> None:
-        self._real = real
-        self._over: dict[str, shapes.Table | None] = {}
-
-    def tables(self) -> list[str]:
-        gone = {name for name, table in self._over.items() if table is None}
-        new = {name for name, table in self._over.items() if table is not None}
-        return sorted((set(self._real.tables()) | new) - gone)
-
-    def find(self, name: str) -> shapes.Table | None:
-        if name in self._over:
-            return self._over[name]
-        return self._real.find(name)
-
-    def texts(self) -> dict[str, str]:
-        return self._real.texts()
-
-    def put(self, name: str, table: shapes.Table | None) -> None:
-        self._over[name] = table
-
-    def apply(self, statements: Sequence[Statement]) -> None:
-        """Statements change nothing here: `put` has been told the same."""
-
-    def touched(self) -> frozenset[str]:
-        return frozenset(self._over)
 
 
 class Ddl(abc.ABC):
@@ -613,6 +515,10 @@ class Engine(abc.ABC):
         """Return what reads what values there are."""
         raise NotImplementedError
 
+    def builder(self, session: Session | None = None) -> building.Builder:
+        """Return how tables are made whole; without a session, on the oldest server there is."""
+        raise NotImplementedError
+
     def inventory(self, session: Session) -> inventories.Inventory:
         """Return what looks for everything that is no table."""
         raise NotImplementedError
@@ -682,6 +588,18 @@ class Engine(abc.ABC):
 
     def interrupt(self, session: Session) -> None:
         """End, from another thread, the statement that a session is at, as far as it can be."""
+
+    def own_rows(self, table: str) -> str:
+        """Return the condition that leaves out the rows of a table's heirs."""
+        raise NotImplementedError
+
+    def statistics(self, table: str) -> str | None:
+        """Return the statement that lets an engine count what a table holds, for its planner."""
+        return None
+
+    def drop_tables(self, names: Sequence[str]) -> list[str]:
+        """Return statements that drop tables which may refer to each other."""
+        return [f"DROP TABLE IF EXISTS {', '.join(map(self.quote, names))}"]
 
     def hurry(self, session: Session) -> None:
         """Let statements of a session fail at once where others hold what they need.

@@ -98,8 +98,12 @@ class Codec(abc.ABC):
         """Return what the values of a column are."""
 
     @abc.abstractmethod
-    def described(self, table: tables.Table, expression: str) -> tables.FoundColumn:
+    def described(
+        self, table: tables.Table, expression: str, *, query: str = ""
+    ) -> tables.FoundColumn:
         """Return an expression over a table as if it were a column, `name` is the expression.
+
+        With a `query` it is one over what that gives, and the table is only its name.
 
         Raises RefusedError if the database does not understand it.
         """

@@ -92,6 +92,8 @@ class TextDdl(base.Ddl):
             f"CONSTRAINT {self.quote(name)} FOREIGN KEY ({self.quoted(key.columns)}) "
             f"REFERENCES {self.quote(key.ref_table)} ({self.quoted(key.ref_columns)})"
         )
+        if key.full:
+            text += " MATCH FULL"
         if key.on_delete:
             text += f" ON DELETE {key.on_delete}"
         if key.on_update:

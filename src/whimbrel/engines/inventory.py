@@ -6,8 +6,10 @@ And, for two databases of one engine, the texts by which everything is made agai
 from __future__ import annotations
 
 import abc
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypeVar
 
 
 class Kind(Enum):
@@ -30,14 +32,20 @@ class Kind(Enum):
     VIRTUAL_TABLE = "virtual table"
     PARTITION = "partition"
     TABLE_OPTION = "table option"
+    PRIVILEGE = "privilege"  # one line for all of them: they are not made again
+    SCHEMA = "schema"  # another one than the session's, which is not moved
+    OTHER = "other object"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thing:
     """One object: `sql` makes it again on the same engine, empty where nothing can.
 
-    `table` is the table that it belongs to. `body` is the query of a view. `needs` are names of
-    tables and other things that have to be there first.
+    `table` is the table (or view) that it belongs to; what belongs to a table is also in the
+    `TableText` of that table and need not be made by its own `sql`. `body` is the query of a view,
+    `columns` the names of its columns where the query does not say them. `needs` are names of
+    tables and other things that have to be there first. `first` and `then` are statements around
+    `sql`: settings that it is made under, comments, a disabled state.
     """
 
     kind: Kind
@@ -47,6 +55,14 @@ class Thing:
     body: str = ""
     needs: tuple[str, ...] = ()
     comment: str | None = None
+    columns: tuple[str, ...] = ()
+    first: tuple[str, ...] = ()
+    then: tuple[str, ...] = ()
+
+    @property
+    def statements(self) -> tuple[str, ...]:
+        """Return everything that makes it again, in order; nothing where nothing can."""
+        return (*self.first, self.sql, *self.then) if self.sql else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,13 +88,83 @@ class TableText:
     `create` has columns, the checks, and whatever has to be there from the start (the primary key
     of engines that keep rows in its order); `after` is what is better made when the rows are
     there: (name, statement) of keys, indexes; `foreign_keys` come when all tables are full;
-    `last` are triggers, policies, comments.
+    `last` are triggers, policies, comments. `needs` are names of things and of other tables that
+    have to be there before `create` (a type, a parent); those of foreign keys are not among them.
     """
 
     create: tuple[str, ...]
     after: tuple[tuple[str, str], ...] = ()
     foreign_keys: tuple[tuple[str, str], ...] = ()
     last: tuple[tuple[str, str], ...] = ()
+    needs: tuple[str, ...] = ()
+
+
+_Item = TypeVar("_Item")
+
+
+def arranged(items: Iterable[tuple[str, Sequence[str], _Item]]) -> list[_Item]:
+    """Return items of (name, names it needs, item) so that each comes behind what it needs.
+
+    Otherwise they stay in their order, also those that need each other in a circle. Names that
+    nothing here has are taken to be there.
+    """
+    known = list(items)
+    named: dict[str, list[int]] = {}
+    for at, (name, _, _) in enumerate(known):
+        named.setdefault(name, []).append(at)
+    found: list[_Item] = []
+    entered: set[int] = set()
+    for start in range(len(known)):
+        # Each entry: an item, and whether everything that it needs has been placed.
+        path = [(start, False)]
+        while path:
+            at, placed = path.pop()
+            if placed:
+                found.append(known[at][2])
+            elif at not in entered:
+                entered.add(at)
+                path.append((at, True))
+                needed = [one for name in known[at][1] for one in named.get(name, ())]
+                path += [(one, False) for one in reversed(needed)]
+    return found
+
+
+# They read tables, some by their keys, or act when rows come.
+_LATE = frozenset({Kind.VIEW, Kind.MATERIALIZED_VIEW, Kind.RULE, Kind.TRIGGER, Kind.EVENT})
+
+
+def parted(
+    things: Sequence[Thing], texts: Mapping[str, TableText]
+) -> tuple[list[tuple[str, tuple[str, ...]]], list[tuple[str, tuple[str, ...]]]]:
+    """Return (name, statements) of tables and of what has to be there early, and of the rest.
+
+    The rest is made when tables have their keys and indexes: views, and whatever needs one, but
+    not what tables themselves need. What belongs to a table is in neither; it is in its text.
+    """
+    views = {one.name for one in things if one.kind in (Kind.VIEW, Kind.MATERIALIZED_VIEW)}
+    free = [one for one in things if one.sql and (one.table is None or one.table in views)]
+    needs = {one.name: one.needs for one in free} | {name: t.needs for name, t in texts.items()}
+
+    def all_needed(names: Iterable[str]) -> set[str]:
+        found: set[str] = set()
+        path = list(names)
+        while path:
+            name = path.pop()
+            if name not in found:
+                found.add(name)
+                path += needs.get(name, ())
+        return found
+
+    late_names = {one.name for one in free if one.kind in _LATE}
+    first = all_needed(texts)
+    early: list[Thing] = []
+    late: list[Thing] = []
+    for one in free:
+        waits = one.kind in _LATE or bool(late_names & all_needed(one.needs))
+        (late if waits and one.name not in first else early).append(one)
+    made = [(one.name, one.needs, (one.name, one.statements)) for one in early]
+    made += [(name, text.needs, (name, text.create)) for name, text in texts.items()]
+    return arranged(made), [(one.name, one.statements) for one in late]
 
 
 class Inventory(abc.ABC):
@@ -101,4 +187,7 @@ class Inventory(abc.ABC):
 
     @abc.abstractmethod
     def set_counter(self, counter: Counter) -> str:
-        """Return the statement after which the next row is given `counter.next`."""
+        """Return the statement after which the next row is given `counter.next`.
+
+        Empty where the rows alone decide, and nothing can be set.
+        """

@@ -29,6 +29,11 @@ class Meaning:
     that takes values of any type. `insensitive` says that texts are compared without case.
     `own` is the type's name with arguments, wherever the family does not say all of it
     ("inet", "interval", "int4range", "point", "tsvector").
+
+    `engine` and `type` are the engine that has the type and its name there, as its catalog writes
+    it, with `collation`: what is offered for it on the same engine. `never` are troubles that no
+    value of the type can have. `notes` say what no other engine keeps of the type ("the checks of
+    the domain …"); every offer of another engine repeats them.
     """
 
     family: Family
@@ -46,6 +51,11 @@ class Meaning:
     typed: bool = False
     insensitive: bool = False
     own: str = ""
+    engine: str = ""
+    type: str = ""
+    collation: str | None = None
+    never: frozenset[Question] = frozenset()
+    notes: tuple[str, ...] = ()
 
 
 class Question(Enum):
@@ -83,6 +93,10 @@ class Question(Enum):
     NOT_DATE = "a text that is no date"
     NOT_MOMENT = "a text that is no date and time"
     NOT_TIME = "a text that is no time"
+    NOT_TEXT = "bytes in a column of texts"
+    NOT_BYTES = "a text or a number in a column of bytes"
+    ZONED = "a date and time that names its time zone"
+    JSON_DIGITS = "JSON with a number that eight bytes would round"
     TRAILING_BLANKS = "blanks at the end"
     NULL = "NULL"
 
@@ -115,7 +129,11 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Domain:
-    """What values a type takes; None is no limit, `refuses` are values that it has no room for."""
+    """What values a type takes; None is no limit, `refuses` are values that it has no room for.
+
+    Of a type with moments or times of day `digits_behind` are the digits of its seconds. Troubles
+    that the values asked about can never have are not among `refuses`.
+    """
 
     least: Decimal | None = None
     most: Decimal | None = None
@@ -130,11 +148,13 @@ class Domain:
 class Offer:
     """A type of the target for a meaning: its SQL, what it takes, how the two differ.
 
-    `family` is that of the values once they are there. `notes` say what is different for who uses
-    the column later ("compares with case", "no longer a type of its own"), not for its values.
-    `checks` are conditions that keep what the type alone does not (an enumeration's words),
-    written for a column called by its quoted name `{column}`. `creates` are statements that have
-    to run before the table is made (CREATE TYPE), each with the name of what it makes.
+    `family` is that of the values once they are there. `collation` is a name without quotes; None
+    is the default of the table. `notes` say what is different for who uses the column later
+    ("compares with case", "no longer a type of its own"), not for its values. `checks` are
+    conditions that keep what the type alone does not (an enumeration's words); `{column}` stands
+    in them for the column's quoted name, every other brace for itself. `creates` is what has to be
+    there before the table is made: (name, CREATE TYPE …). A type that has a name of its own on
+    the same engine (an enumeration, a domain) is offered by that name; the inventory makes it.
     """
 
     type: str

@@ -63,6 +63,11 @@ class SqlCodec(codec.Codec):
     def _ordered(self, key: str) -> str:
         """Return what orders the hashes of keys bytewise, as fast as can be."""
 
+    def _source(self, table: tables.Table, query: str) -> str:
+        """Return what stands behind FROM, as it is without parameters."""
+        quote = self._session.engine.quote
+        return f"({query}) AS {quote(table.name)}" if query else quote(table.name)
+
     def _not_understood(
         self, table: tables.Table, expression: str, cause: str
     ) -> errors.RefusedError:
@@ -85,7 +90,7 @@ class SqlCodec(codec.Codec):
             if not was and not self._session.gone:
                 self._session.rollback()
 
-    def _lost(self, what: str) -> errors.RefusedError:
+    def lost(self, what: str) -> errors.RefusedError:
         """Return the refusal of values that the database has given up as too large."""
         return errors.RefusedError(
             f"{what} is too large for the database to write as text",
@@ -107,14 +112,14 @@ class SqlCodec(codec.Codec):
     def _sum(self, scan: codec.Scan, row: base.Row) -> codec.Sum:
         _, rows, hashes, high, low = row
         if rows != hashes:
-            raise self._lost(f"a row of {scan.table!r}")
+            raise self.lost(f"a row of {scan.table!r}")
         return codec.Sum(rows=_integer(rows), high=_integer(high), low=_integer(low))
 
     def rows(self, scan: codec.Scan) -> list[codec.Texts]:
         sql = f"SELECT {', '.join(self._texts(scan))} FROM {self._from(scan)}"
         rows = self._ask(sql, scan.params)
         if any(row[:-1].count(None) != row[-1] for row in rows):
-            raise self._lost(f"a row of {scan.table!r}")
+            raise self.lost(f"a row of {scan.table!r}")
         return [cast("codec.Texts", row[:-1]) for row in rows]
 
     def stream(
@@ -136,7 +141,7 @@ class SqlCodec(codec.Codec):
                 yield cast("bytes", hash_).decode("ascii"), found
             else:
                 return
-        raise self._lost(f"a row of {scan.table!r}")
+        raise self.lost(f"a row of {scan.table!r}")
 
     def _from(self, scan: codec.Scan) -> str:
         return self.name(scan.table) + (f" WHERE ({scan.where})" if scan.where else "")

@@ -51,10 +51,14 @@ class Carried:
     `value.form` is the form that is carried: that in which the two columns are compared, without
     rules that make unequal values equal (`padded`). For a column of the same type on the same
     engine that has no portable form (an array, a range, an interval) it is OTHER: its own text.
+
+    `fits` says that every value that is there has been looked at and the column keeps it as it is;
+    without it a loader looks again where the column could cut or round, which takes time.
     """
 
     value: codec.Value
     column: tables.FoundColumn
+    fits: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

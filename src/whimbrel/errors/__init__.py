@@ -6,7 +6,7 @@
     │   ├── BadMigrationFile, UnknownMigration, DependencyCycle, ManyHeads
     │   ├── UnknownType, BadColumn, BadParameters, Irreversible
     │   ├── NotComparable, AmbiguousMatch, NothingToCompare
-    │   ├── BadRule
+    │   ├── BadRule, BadMapping
     │   └── SqlNotTranslatable, SqlNotUnderstood, UnknownSlug
     ├── RefusedError            we will not do it; nothing was changed by it
     │   ├── TableNotFound, TableExists, ColumnNotFound, ColumnExists, ColumnInUse,
@@ -18,9 +18,11 @@
     │   ├── NoKey, RowFailed, RunCancelled, MemoryExceeded
     │   ├── ModelTransactionOpen, ModelTransactionLost, ModelCallRefused, DecimalNotExact
     │   ├── ValueNotStorable, ValueNotReadable
+    │   ├── TransferRefused, TargetNotEmpty, TransferHalfDone
     │   └── ValidationFailed, RepairRefused
     ├── DatabaseUnavailable     no session: server down, wrong password, no such database
     ├── RepairFailed            a repair stopped half-way; what it had committed stays
+    ├── TransferFailed          a transfer stopped; what is committed stays, and it can go on
     ├── MigrationFailed         a migration stopped; carries what is done and what is left
     ├── ReadFailed              a database was not read to the end
     └── ReportNotWritten, ReportChanged
@@ -43,6 +45,7 @@ from whimbrel.errors.failed import (
     RepairFailed,
     ReportChanged,
     ReportNotWritten,
+    TransferFailed,
 )
 from whimbrel.errors.refused import (
     ColumnExists,
@@ -73,6 +76,9 @@ from whimbrel.errors.refused import (
     StepUnclear,
     TableExists,
     TableNotFound,
+    TargetNotEmpty,
+    TransferHalfDone,
+    TransferRefused,
     ValidationFailed,
     ValueNotReadable,
     ValueNotStorable,
@@ -82,6 +88,7 @@ from whimbrel.errors.usage import (
     AmbiguousMatch,
     BadColumn,
     BadConfig,
+    BadMapping,
     BadMigrationFile,
     BadParameters,
     BadRule,
@@ -105,6 +112,7 @@ __all__ = [
     "AmbiguousMatch",
     "BadColumn",
     "BadConfig",
+    "BadMapping",
     "BadMigrationFile",
     "BadParameters",
     "BadRule",
@@ -153,6 +161,10 @@ __all__ = [
     "StepUnclear",
     "TableExists",
     "TableNotFound",
+    "TargetNotEmpty",
+    "TransferFailed",
+    "TransferHalfDone",
+    "TransferRefused",
     "UnknownDatabase",
     "UnknownMigration",
     "UnknownSlug",

@@ -98,3 +98,24 @@ class ReportChanged(WhimbrelError):
             remedy="take the file from where it was written, and compare its seal with the one\n"
             "that the command printed; or make a new report by running it again",
         )
+
+
+class TransferFailed(WhimbrelError):
+    """A transfer stopped on its way; what is committed stays, and it can go on."""
+
+    slug = "transfer-failed"
+    exit_code = 3
+    resumable = True
+
+    def __init__(
+        self, what: str, *, database: str, left: str, cause: str, object: str | None = None
+    ) -> None:
+        super().__init__(
+            what,
+            database=database,
+            object=object,
+            left=left,
+            cause=cause,
+            remedy="do away with the cause, then run the same command again: it goes on where it "
+            "stopped",
+        )

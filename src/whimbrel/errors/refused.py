@@ -298,7 +298,17 @@ class RowFailed(RefusedError):
     slug = "row-failed"
 
     def __init__(
-        self, table: str, *, key: str, cause: str, rejected: int, max_rejects: int, by: str = ""
+        self,
+        table: str,
+        *,
+        key: str,
+        cause: str,
+        rejected: int,
+        max_rejects: int,
+        by: str = "",
+        verb: str = "changed",
+        remedy: str = "correct the row or the migration, then:  whimbrel up\n"
+        "or let so many rows go to the rejects, with their values:  max_rejects=… in the verb",
     ) -> None:
         allowed = (
             f"{words.count(rejected, 'row')} before it went to the rejects, and max_rejects is "
@@ -307,11 +317,10 @@ class RowFailed(RefusedError):
             else "max_rejects is 0: no row may fail"
         )
         super().__init__(
-            f"a row of {table!r} cannot be changed{by}",
+            f"a row of {table!r} cannot be {verb}{by}",
             object=f"{key}; {allowed}",
             cause=cause,
-            remedy="correct the row or the migration, then:  whimbrel up\n"
-            "or let so many rows go to the rejects, with their values:  max_rejects=… in the verb",
+            remedy=remedy,
         )
 
 
@@ -418,4 +427,60 @@ class RepairRefused(RefusedError):
             object=object,
             left="nothing was changed",
             remedy=remedy,
+        )
+
+
+class TransferRefused(RefusedError):
+    """Values or tables that the target cannot take as they are; nothing has moved."""
+
+    slug = "transfer-refused"
+
+    def __init__(self, problems: Sequence[str], *, database: str, remedy: str) -> None:
+        super().__init__(
+            f"{words.count(len(problems), 'thing')} cannot go into the target as they are"
+            if len(problems) > 1
+            else "something cannot go into the target as it is",
+            database=database,
+            left="nothing was written to either database",
+            cause="\n".join(problems[:_SHOWN_PROBLEMS])
+            + (
+                f"\n… and {len(problems) - _SHOWN_PROBLEMS:,} more"
+                if len(problems) > _SHOWN_PROBLEMS
+                else ""
+            ),
+            remedy=remedy,
+        )
+        self.problems = tuple(problems)
+
+
+_SHOWN_PROBLEMS = 20
+
+
+class TargetNotEmpty(RefusedError):
+    """The target has tables, or rows, where a transfer would write."""
+
+    slug = "target-not-empty"
+
+    def __init__(self, tables: Sequence[str], *, database: str, why: str, remedy: str) -> None:
+        super().__init__(
+            f"the target {why}: {names(tables)}",
+            database=database,
+            left="nothing was written",
+            remedy=remedy,
+        )
+
+
+class TransferHalfDone(RefusedError):
+    """The target holds a half-done transfer that is not the one that was asked for."""
+
+    slug = "transfer-half-done"
+
+    def __init__(self, title: str, *, database: str, why: str) -> None:
+        super().__init__(
+            f"the target holds a half-done transfer: {title}",
+            database=database,
+            left="its rows so far, and its notes in whimbrel_…; nothing was changed now",
+            cause=why,
+            remedy="finish it by the command it was begun with,\n"
+            "or begin anew, dropping what it has written:  --existing replace",
         )

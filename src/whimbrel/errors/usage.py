@@ -235,3 +235,12 @@ class BadRule(UsageError):
             cause=cause,
             remedy="correct the rule",
         )
+
+
+class BadMapping(UsageError):
+    slug = "bad-mapping"
+
+    def __init__(
+        self, what: str, *, place: str | None = None, cause: str | None = None, remedy: str
+    ) -> None:
+        super().__init__(what, where=place, left="nothing was changed", cause=cause, remedy=remedy)

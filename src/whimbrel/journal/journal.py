@@ -17,6 +17,7 @@ from whimbrel import errors
 from whimbrel.engines import base
 from whimbrel.journal import tables
 
+_REJECTS: Final = tables.REJECTS
 # A result is cut in pieces well below any server's limit for one packet.
 PIECE_CHARACTERS: Final = 1_000_000
 
@@ -133,12 +134,27 @@ class Journal:
         if self.exists() and self._version() == tables.VERSION:
             self.session.commit()
             return
-        # From version 1 to 2 only tables were added.
+        # From version 1 to 2 only tables were added, from 2 to 3 columns of the rejects.
         tables.METADATA.create_all(self._connection, checkfirst=True)
+        self._add_columns()
         if self._version() is None:
             self._connection.execute(sa.insert(tables.JOURNAL).values(id=1, version=tables.VERSION))
         self._connection.execute(sa.update(tables.JOURNAL).values(version=tables.VERSION))
         self.session.commit()
+
+    def _add_columns(self) -> None:
+        """Add the columns that a table of an older journal lacks; all of them take NULL."""
+        known = {
+            column["name"] for column in sa.inspect(self._connection).get_columns(_REJECTS.name)
+        }
+        prepare = self._connection.dialect.identifier_preparer
+        for column in _REJECTS.columns:
+            if column.name not in known:
+                type_ = column.type.compile(dialect=self._connection.dialect)
+                self.session.execute(
+                    f"ALTER TABLE {prepare.quote(_REJECTS.name)} "
+                    f"ADD COLUMN {prepare.quote(column.name)} {type_}"
+                )
 
     def _version(self) -> int | None:
         return self._connection.execute(sa.select(tables.JOURNAL.c.version)).scalar()

@@ -82,12 +82,17 @@ class BatchRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reject:
-    """A row that could not be changed or moved, with its values as they were."""
+    """A row that could not be changed or moved, with its values as they were.
+
+    `again` is what is needed to write it after all, as plain values; None where it cannot be.
+    """
 
     table: str
     key: Key
     reason: str
     row: dict[str, object]
+    rule: str | None = None
+    again: dict[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,6 +257,8 @@ class Parts:
                 "run": self.run, "position": position, "part": part, "number": number,
                 "table_name": reject.table, "key": _dump(reject.key), "reason": reject.reason,
                 "row": _dump_row(reject.row), "rejected_at": self._now(),
+                "rule": None if reject.rule is None else reject.rule[:255],
+                "again": None if reject.again is None else _dump_row(reject.again),
             }
             for number, reject in enumerate(rejects, start=first)
         ]  # fmt: skip
@@ -262,20 +269,12 @@ class Parts:
         """Return the rows that this run rejected."""
         columns = tables.REJECTS.c
         query = (
-            sa.select(tables.REJECTS)
+            sa.select(*there(self._connection))
             .where(columns.run == self.run)
             .order_by(columns.position, columns.part, columns.number)
             .limit(limit)
         )
-        return [
-            Reject(
-                table=row.table_name,
-                key=_load(row.key) or (),
-                reason=row.reason,
-                row=_load_row(row._mapping["row"]),
-            )
-            for row in self._connection.execute(query)
-        ]
+        return [reject_of(row) for row in self._connection.execute(query).mappings()]
 
     # --- what people ask ----------------------------------------------------------------------
 
@@ -311,6 +310,25 @@ class Parts:
 
     def _now(self) -> str:
         return clocks.stamp(self._clock.now())
+
+
+def there(connection: sa.Connection) -> list[sa.Column[object]]:
+    """Return the columns that the table of rejects has: an older journal has fewer."""
+    found = {one["name"] for one in sa.inspect(connection).get_columns(tables.REJECTS.name)}
+    return [column for column in tables.REJECTS.columns if column.name in found]
+
+
+def reject_of(known: sa.RowMapping) -> Reject:
+    """Return a row of the table of rejects as a value."""
+    again = known.get("again")
+    return Reject(
+        table=known["table_name"],
+        key=_load(known["key"]) or (),
+        reason=known["reason"],
+        row=_load_row(known["row"]),
+        rule=known.get("rule"),
+        again=None if again is None else _load_row(again),
+    )
 
 
 def _part(row: sa.Row[tuple[object, ...]]) -> PartRow:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from whimbrel.engines import base
 
 # Raise this with every change of these tables, and teach Journal.ensure the way from before.
-VERSION: Final = 2
+VERSION: Final = 3
 
 # Understood by the engines that have such options, ignored by the others.
 _OPTIONS: Any = base.TABLE_OPTIONS
@@ -145,6 +145,11 @@ REJECTS = sa.Table(
     sa.Column("reason", base.LONG_TEXT, nullable=False),
     sa.Column("row", base.LONG_TEXT, nullable=False),
     sa.Column("rejected_at", sa.String(32), nullable=False),
+    # Since version 3: the rule that refused it; what is needed to write it again, and when that
+    # was done.
+    sa.Column("rule", sa.String(255)),
+    sa.Column("again", base.LONG_TEXT),
+    sa.Column("replayed_at", sa.String(32)),
     **_OPTIONS,
 )
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -50,18 +50,51 @@ class _Task:
 class Side:
     """Sessions on one database; work is done by whichever is free.
 
-    `notes` says what the snapshots do not promise.
+    `notes` says what the snapshots do not promise. With `together` the sessions begin at one moment
+    also where an engine cannot hand it from one to the other, while nobody is let commit. With
+    `lasting` a session that ends is opened anew before its next work, at the same moment if that
+    can be.
     """
 
-    def __init__(self, open_session: Callable[[], base.Session], *, seats: int = 1) -> None:
+    def __init__(
+        self,
+        open_session: Callable[[], base.Session],
+        *,
+        seats: int = 1,
+        together: bool = False,
+        lasting: bool = False,
+    ) -> None:
         self._open = open_session
+        self._lasting = lasting
+        self._closing = threading.Lock()
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._snapshots: list[base.Snapshot] = []
         self._sessions: list[base.Session] = []
+        try:
+            if together and seats > 1:
+                with self._standstill():
+                    self._fill(seats, always=True)
+            else:
+                self._fill(seats, always=together)
+        except BaseException:
+            self.abandon()
+            raise
+
+    @contextlib.contextmanager
+    def _standstill(self) -> Iterator[None]:
+        """Keep everybody from committing, for as long as sessions begin."""
+        keeper = self._open()
+        try:
+            with keeper.engine.standstill(keeper):
+                yield
+        finally:
+            keeper.close()
+
+    def _fill(self, seats: int, *, always: bool) -> None:
         first = self._start(None)
         self.snapshot = first.snapshot
-        more = seats - 1 if first.engine.can.parallel_readers else 0
+        more = seats - 1 if always or first.engine.can.parallel_readers else 0
         for _ in range(more):
             self._start(first.snapshot.token)
 
@@ -100,18 +133,43 @@ class Side:
             return
         try:
             try:
-                coder = session.engine.codec(session)
-                coder.prepare()
-                snapshot = session.engine.snapshot(session, token)
-                seat = Seat(session=session, codec=coder, snapshot=snapshot)
+                seat = _seated(session, token)
             except BaseException as error:  # noqa: BLE001 - whoever waits gets it
                 ready.set_exception(error)
                 return
             ready.set_result(seat)
             while (task := self._tasks.get()) is not None:
+                if self._lasting and seat.session.gone:
+                    try:
+                        seat = self._seated_again(seat, token)
+                    except BaseException as error:  # noqa: BLE001 - whoever waits gets it
+                        if task.future.set_running_or_notify_cancel():
+                            task.future.set_exception(error)
+                        continue
+                    session = seat.session
                 _do(task, seat)
         finally:
             session.close()
+
+    def _seated_again(self, before: Seat, token: str | None) -> Seat:
+        """Open a session in place of one that has ended, at the moment of the others if it can."""
+        with contextlib.suppress(sa.exc.SQLAlchemyError):
+            before.session.close()
+        session = self._open()
+        try:
+            try:
+                seat = _seated(session, token or self.snapshot.token)
+            except errors.RefusedError:
+                # Who gave the moment is gone, too: a later one, which says so by its position.
+                session.close()
+                session = self._open()
+                seat = _seated(session, None)
+        except BaseException:
+            session.close()
+            raise
+        with self._closing:
+            self._sessions[self._sessions.index(before.session)] = session
+        return seat
 
     def submit(self, work: Work[Result]) -> Future[Result]:
         """Let the next free session do some work."""
@@ -122,6 +180,22 @@ class Side:
     def run(self, work: Work[Result]) -> Result:
         """Do some work and wait for it."""
         return self.submit(work).result()
+
+    def each(self, work: Callable[[], None]) -> None:
+        """Let every thread do something once, whether its session is there or not.
+
+        No other work may be under way.
+        """
+        barrier = threading.Barrier(len(self._threads), timeout=_CLOSE_SECONDS)
+
+        def once(seat: Seat) -> None:
+            work()
+            with contextlib.suppress(threading.BrokenBarrierError):
+                barrier.wait()  # so that nobody takes it twice
+
+        for future in [self.submit(once) for _ in self._threads]:
+            with contextlib.suppress(errors.DatabaseUnavailable, CancelledError):
+                future.result()
 
     def now(self) -> str:
         """Return how far the database has got by now."""
@@ -136,7 +210,7 @@ class Side:
 
         Whoever waits for either gets an error.
         """
-        self._drop()
+        self.drop()
         for session in self._sessions:
             session.engine.interrupt(session)
 
@@ -149,15 +223,23 @@ class Side:
 
     def abandon(self) -> None:
         """End all sessions; work that has not begun is dropped."""
-        self._drop()
+        self.drop()
         self.close()
 
-    def _drop(self) -> None:
+    def drop(self) -> None:
+        """Drop what has not begun; whoever waits for it gets an error."""
         with contextlib.suppress(queue.Empty):
             while True:
                 task = self._tasks.get_nowait()
                 if task is not None:
                     task.future.cancel()
+
+
+def _seated(session: base.Session, token: str | None) -> Seat:
+    coder = session.engine.codec(session)
+    coder.prepare()
+    snapshot = session.engine.snapshot(session, token)
+    return Seat(session=session, codec=coder, snapshot=snapshot)
 
 
 def _do(task: _Task, seat: Seat) -> None:

@@ -105,12 +105,14 @@ def verify(
     wanted: pairs.Wanted | None = None,
     options: differ.Options | None = None,
     writing: Open | None = None,
+    source_side: sides.Side | None = None,
     tell: events.Listener = events.nobody,
     clock: clocks.Clock = clocks.SYSTEM,
 ) -> Verification:
     """Compare two databases that are opened by `source` and `target`, which only read.
 
-    `writing` is only kept, for a repair of the target.
+    `writing` is only kept, for a repair of the target. With `source_side` the source is read at
+    the moment of those sessions, which stay open, and differences are not looked at again.
 
     Raises TableNotFound, ColumnNotFound, AmbiguousMatch, NotComparable, DatabaseUnavailable.
     """
@@ -121,7 +123,8 @@ def verify(
         wanted=wanted or pairs.Wanted(),
         options=options or differ.Options(),
     )
-    found = _Run(source, target, origin.wanted, origin.options, tell, clock).verification()
+    run = _Run(source, target, origin.wanted, origin.options, tell, clock, source_side)
+    found = run.verification()
     return dataclasses.replace(found, origin=origin)
 
 
@@ -134,8 +137,10 @@ class _Run:
         options: differ.Options,
         tell: events.Listener,
         clock: clocks.Clock,
+        source_side: sides.Side | None = None,
     ) -> None:
         self._opens = (source, target)
+        self._given = source_side
         self._wanted = wanted
         self._options = options
         self._clock = clock
@@ -182,8 +187,8 @@ class _Run:
     def _opened(self) -> Iterator[tuple[sides.Side, sides.Side]]:
         """Open both sides, and end them whatever happens."""
         with contextlib.ExitStack() as stack:
-            ends = []
-            for open_session in self._opens:
+            ends = [] if self._given is None else [self._given]
+            for open_session in self._opens[len(ends) :]:
                 end = sides.Side(open_session, seats=self._options.jobs)
                 stack.callback(end.abandon)
                 ends.append(end)
@@ -324,7 +329,7 @@ class _Run:
         places = [place for place, one in enumerate(results) if one.counts.differences]
         if not places or self._options.looks < 1:
             return results
-        if not any(_moved(end) for end in ends):
+        if self._given is not None or not any(_moved(end) for end in ends):
             return results
         looker = again.Looker(
             opens=self._opens,

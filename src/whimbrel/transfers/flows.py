@@ -22,7 +22,8 @@ from whimbrel.rows.changed import Texts as Texts
 class FlowColumn:
     """A column of the target, and the SQL expression of the source that gives it.
 
-    `plain` is the source's column where the expression is nothing but that.
+    `plain` is the source's column where the expression is nothing but that. Without an expression
+    only the flow's change gives it a value; its type is in the flow's `types`.
     """
 
     target: str
@@ -39,6 +40,10 @@ class Flow:
     the source's SQL. `columns` empty means every column of the table under its own name, but
     those in `drop`, with `rename` applied. `types` overrides the types of target columns.
     `where` is a condition in the source's SQL.
+
+    `key` are columns that name a row of a query. `beside` are columns that are read for `change`
+    and not written: it finds them under their `target`. `left_out` has, by reason, conditions
+    for rows of the table that do not go, to be counted for the report.
     """
 
     name: str
@@ -51,3 +56,6 @@ class Flow:
     types: Mapping[str, str] = field(default_factory=dict)
     where: str = ""
     change: Change | None = None
+    key: tuple[str, ...] = ()
+    beside: tuple[FlowColumn, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)

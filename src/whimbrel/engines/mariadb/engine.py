@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 
-from whimbrel.engines import base
-from whimbrel.engines.mariadb import ddl
+from whimbrel.engines import base, portable
+from whimbrel.engines import building as builders
+from whimbrel.engines.mariadb import building, ddl
+from whimbrel.engines.mariadb import portable as converting
 from whimbrel.engines.mysql import engine as mysql
 from whimbrel.engines.mysql import session as sessions
+from whimbrel.engines.mysql import snapshots
 
 
 class MariadbEngine(mysql.MysqlEngine):
@@ -19,6 +23,20 @@ class MariadbEngine(mysql.MysqlEngine):
 
     def limited(self, session: base.Session, seconds: float | None) -> AbstractContextManager[None]:
         return sessions.ours(session).limited(seconds)
+
+    def builder(self, session: base.Session | None = None) -> builders.Builder:
+        return building.MariadbBuilder(
+            self.title, self.quote, folds_tables=mysql.folds_tables(session)
+        )
+
+    def converter(self, session: base.Session) -> portable.Converter:
+        return converting.MariadbConverter(session)
+
+    @contextmanager
+    def standstill(self, session: base.Session) -> Iterator[bool]:
+        both = (snapshots.BACKUP_STAGE, snapshots.FLUSH)
+        with snapshots.standstill(session, *both) as still:
+            yield still
 
     def ddl(self, catalog: base.Catalog) -> base.Ddl:
         return ddl.MariadbDdl(self, catalog)

@@ -22,7 +22,8 @@ SELECT column_name, column_type, is_nullable = 'YES', extra, column_comment, col
  ORDER BY ordinal_position
 """
 _INDEXES = """
-SELECT index_name, non_unique, seq_in_index, column_name, sub_part, collation
+SELECT index_name, non_unique, seq_in_index, column_name, sub_part, collation,
+       lower(index_type)
   FROM information_schema.statistics
  WHERE table_schema = DATABASE() AND table_name = %s
  ORDER BY index_name, seq_in_index
@@ -131,6 +132,7 @@ class MysqlCatalog(base.Catalog):
                 unique=not int(str(parts[0][1])),
                 lengths=lengths if any(lengths) else (),
                 descending=tuple(part[5] == "D" for part in parts),
+                method="" if parts[0][6] == "btree" else str(parts[0][6]),
             )
         return uniques, indexes
 
@@ -161,8 +163,8 @@ def _plain(shown: str) -> str:
 
     A key that was dropped and made again stands at another place, and means the same.
     """
-    start, end = _ends(shown)
-    parts = _lines(shown[start:end])
+    start, end = ends(shown)
+    parts = lines(shown[start:end])
     columns_ = [part for part in parts if part.startswith("`")]
     keys = sorted(part for part in parts if not part.startswith("`"))
     return shown[:start] + ",\n".join(columns_ + keys) + _COUNTER.sub("", shown[end:])
@@ -187,24 +189,24 @@ def _special_indexes(shown: str) -> dict[str, str]:
         if line.startswith(("`", "CONSTRAINT ", "PRIMARY ")) or at is None:
             continue
         if not _PLAIN_INDEX.fullmatch(line):
-            found[_unquoted(words[at + 1])] = line
+            found[unquoted(words[at + 1])] = line
     return found
 
 
-def _ends(shown: str) -> tuple[int, int]:
+def ends(shown: str) -> tuple[int, int]:
     """Return where the definitions begin and end; the table's name may hold parentheses."""
     return shown.index("(", _text_end(shown, shown.index("`"))) + 1, shown.rindex("\n)")
 
 
 def _body(shown: str) -> list[str]:
-    start, end = _ends(shown)
-    return _lines(shown[start:end])
+    start, end = ends(shown)
+    return lines(shown[start:end])
 
 
 def _constraint(line: str) -> shapes.ForeignKey | shapes.Check | None:
     """Read CONSTRAINT `name` CHECK (…) or FOREIGN KEY (…) REFERENCES `table` (…) ON …"""
     words = columns.tokens(line)
-    name = _unquoted(words[1])
+    name = unquoted(words[1])
     if words[2] == "CHECK":
         return shapes.Check(name=name, sql=words[3][1:-1])
     if words[2] != "FOREIGN":
@@ -214,20 +216,21 @@ def _constraint(line: str) -> shapes.ForeignKey | shapes.Check | None:
     return shapes.ForeignKey(
         name=name,
         columns=_names(words[4]),
-        ref_table=_unquoted(words[there - 1]),
+        ref_table=unquoted(words[there - 1]),
         ref_columns=_names(words[there]),
         on_delete=_action(actions, "DELETE"),
         on_update=_action(actions, "UPDATE"),
     )
 
 
-def _unquoted(name: str) -> str:
+def unquoted(name: str) -> str:
+    """Return the name that stands in backticks."""
     return name[1:-1].replace("``", "`")
 
 
 def _names(parentheses: str) -> tuple[str, ...]:
     words = columns.tokens(parentheses[1:-1])
-    return tuple(_unquoted(word) for word in words if word.startswith("`"))
+    return tuple(unquoted(word) for word in words if word.startswith("`"))
 
 
 def _action(text: str, event: str) -> shapes.Action | None:
@@ -237,7 +240,7 @@ def _action(text: str, event: str) -> shapes.Action | None:
     return next((action for action in found if action != "NO ACTION"), None)
 
 
-def _lines(body: str) -> list[str]:
+def lines(body: str) -> list[str]:
     """Split at the commas between definitions; texts may hold commas and line ends."""
     parts: list[str] = []
     start = position = depth = 0

@@ -43,15 +43,18 @@ class MysqlCodec(sqlcodec.SqlCodec):
         self._kinds[column] = texts.kind(table, column)
         return self._kinds[column].form
 
-    def _kind(self, column: tables.FoundColumn) -> texts.Kind:
+    def kind(self, column: tables.FoundColumn) -> texts.Kind:
+        """Return what a column is, as its table said or else by its type alone."""
         found = self._kinds.get(column)
         if found is None:
             found = texts.kind(tables.Table(name="", columns=(column,)), column)
         return found
 
-    def described(self, table: tables.Table, expression: str) -> tables.FoundColumn:
+    def described(
+        self, table: tables.Table, expression: str, *, query: str = ""
+    ) -> tables.FoundColumn:
         engine = self._session.engine
-        sql = f"SELECT ({expression}) FROM {engine.quote(table.name)} LIMIT 0"
+        sql = f"SELECT ({expression}) FROM {self._source(table, query)} LIMIT 0"
         driver_error = self._session.connection.dialect.loaded_dbapi.Error
         with self._as_it_was():
             self._session.begin()
@@ -70,17 +73,18 @@ class MysqlCodec(sqlcodec.SqlCodec):
     # --- texts ----------------------------------------------------------------------------------
 
     def text(self, value: codec.Value) -> str:
-        return f"CAST({self._piece(value)} AS CHAR CHARACTER SET utf8mb4) COLLATE utf8mb4_bin"
+        return f"CAST({self.piece(value)} AS CHAR CHARACTER SET utf8mb4) COLLATE utf8mb4_bin"
 
     def octets(self, value: codec.Value) -> str:
-        return f"CAST({self._piece(value)} AS BINARY)"
+        return f"CAST({self.piece(value)} AS BINARY)"
 
-    def _piece(self, value: codec.Value) -> str:
-        of = self._kind(value.column)
+    def piece(self, value: codec.Value) -> str:
+        """Return SQL whose output is the text of a value, as cheap as can be."""
+        of = self.kind(value.column)
         return self._texts_of.piece(value.sql, of, value.column, value.form)
 
     def given(self, column: tables.FoundColumn, form: forms.Form) -> str:
-        return texts.given(self._kind(column), form)
+        return texts.given(self.kind(column), form)
 
     # --- rows -----------------------------------------------------------------------------------
 
@@ -90,7 +94,7 @@ class MysqlCodec(sqlcodec.SqlCodec):
 
     def _part(self, value: codec.Value) -> str:
         """Return arguments of CONCAT for a value in a row's text."""
-        piece = self._piece(value)
+        piece = self.piece(value)
         if value.form.bare:
             part = f"MD5({piece})" if value.form.long else piece
             return f"IF({value.sql} IS NULL, '', {part})" if value.column.null else part
@@ -131,7 +135,7 @@ class MysqlCodec(sqlcodec.SqlCodec):
         )
 
     def _texts(self, scan: codec.Scan) -> list[str]:
-        found = [f"CAST({self._piece(value)} AS BINARY)" for value in scan.values]
+        found = [f"CAST({self.piece(value)} AS BINARY)" for value in scan.values]
         return [*found, " + ".join(f"({value.sql} IS NULL)" for value in scan.values)]
 
     def _chosen(self, key: str, digits: int, buckets: Collection[int]) -> str:
@@ -144,7 +148,7 @@ class MysqlCodec(sqlcodec.SqlCodec):
     def _read(self, key: str) -> str:
         return f"CAST({key} AS BINARY)"
 
-    def _lost(self, what: str) -> errors.RefusedError:
+    def lost(self, what: str) -> errors.RefusedError:
         most = self._driver.send("SELECT @@max_allowed_packet")[0][0]
         return errors.RefusedError(
             f"{what} is too large for the database to write as text",

@@ -11,13 +11,31 @@ import sqlalchemy as sa
 from whimbrel import clock as clocks
 from whimbrel import errors
 from whimbrel import tables as shapes
-from whimbrel.engines import base, connect, levels, sqltext
+from whimbrel.engines import base, connect, levels, portable, sqltext, transport
+from whimbrel.engines import building as builders
 from whimbrel.engines import codec as codecs
+from whimbrel.engines import inventory as inventories
 from whimbrel.engines import judge as judges
 from whimbrel.engines import phrases as contract
-from whimbrel.engines.mysql import bulk, catalog, codec, ddl, faults, health, lock, snapshots
+from whimbrel.engines.mysql import (
+    building,
+    bulk,
+    catalog,
+    codec,
+    ddl,
+    faults,
+    health,
+    inventory,
+    load,
+    lock,
+    profile,
+    snapshots,
+    unload,
+    wire,
+)
 from whimbrel.engines.mysql import judge as judging
 from whimbrel.engines.mysql import phrases as said
+from whimbrel.engines.mysql import portable as converting
 from whimbrel.engines.mysql import session as sessions
 
 # How long a statement waits for another session's metadata or row locks.
@@ -44,6 +62,7 @@ class MysqlEngine(base.Engine):
     paramstyle = "format"
     url_example = "mysql://user:password@host/database"
     can = base.Capabilities(
+        trusted_keys=False,
         transactional_ddl=False,
         models=("MySQL", "MariaDB"),
         # The optimizer takes no index for (a, b) > (1, 2).
@@ -63,6 +82,9 @@ class MysqlEngine(base.Engine):
         arguments: dict[str, object] = {
             "connect_timeout": connect.CONNECT_SECONDS,
             "conv": bulk.conversions(),
+            # The dialect's own, which stands for changed rows that are counted as found; ours lets
+            # LOAD DATA LOCAL read what we send, while the driver goes on sending no files.
+            "client_flag": wire.flags(),
         }
         if url.password:
             # As bytes: the driver would write a text in Latin-1.
@@ -175,11 +197,34 @@ class MysqlEngine(base.Engine):
             if not session.gone:
                 session.execute("SET SESSION sql_mode = %s", [before])
 
+    def builder(self, session: base.Session | None = None) -> builders.Builder:
+        return building.MysqlBuilder(self.title, self.quote, folds_tables=folds_tables(session))
+
     def health(self, session: base.Session) -> base.Health:
         return health.MysqlHealth(session)
 
     def codec(self, session: base.Session) -> codecs.Codec:
         return codec.MysqlCodec(sessions.ours(session))
+
+    def converter(self, session: base.Session) -> portable.Converter:
+        return converting.MysqlConverter(session)
+
+    def inventory(self, session: base.Session) -> inventories.Inventory:
+        return inventory.MysqlInventory(session)
+
+    def profiler(self, session: base.Session) -> portable.Profiler:
+        return profile.MysqlProfiler(sessions.ours(session))
+
+    def unloader(self, session: base.Session) -> transport.Unloader:
+        return unload.MysqlUnloader(sessions.ours(session))
+
+    def loader(self, session: base.Session) -> transport.Loader:
+        return load.MysqlLoader(sessions.ours(session))
+
+    @contextmanager
+    def standstill(self, session: base.Session) -> Iterator[bool]:
+        with snapshots.standstill(session, snapshots.FLUSH) as still:
+            yield still
 
     def snapshot(self, session: base.Session, token: str | None = None) -> base.Snapshot:
         return snapshots.snapshot(session, token)
@@ -193,6 +238,9 @@ class MysqlEngine(base.Engine):
     def limited(self, session: base.Session, seconds: float | None) -> AbstractContextManager[None]:
         """Do nothing: MySQL has a limit for SELECT alone, and none for what writes."""
         return nullcontext()
+
+    def statistics(self, table: str) -> str | None:
+        return f"ANALYZE TABLE {self.quote(table)}"
 
     def estimate(self, session: base.Session, table: str) -> int | None:
         """Return the storage engine's guess, as the optimizer is told it.
@@ -287,6 +335,13 @@ class MysqlEngine(base.Engine):
 
 def _logs_statements(session: sessions.MysqlSession) -> bool:
     return session.send("SELECT @@log_bin AND @@binlog_format = 'STATEMENT'")[0][0] == 1
+
+
+def folds_tables(session: base.Session | None) -> bool:
+    """Whether the names of tables are one in all cases of letters, as servers choose."""
+    if session is None:
+        return False
+    return bool(sessions.ours(session).send("SELECT @@lower_case_table_names")[0][0])
 
 
 def _code(error: BaseException) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import cast
 
 import sqlalchemy as sa
@@ -32,6 +33,22 @@ SELECT c.relname, c.oid
    AND c.relkind IN ('r', 'p')
    AND NOT starts_with(c.relname, %s)
  ORDER BY c.relname
+"""
+_CONSTRAINTS = """
+SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = %s AND contype = 'u'
+"""
+# What a plain index or unique constraint does not say.
+_EXTRAS = re.compile(
+    r"NULLS NOT DISTINCT|INCLUDE \([^)]*\)|DEFERRABLE(?: INITIALLY DEFERRED)?"
+    r"|(?<! DESC )NULLS FIRST|(?<= DESC )NULLS LAST"
+)
+_HEIRS = """
+SELECT c.relname, p.relname, c.relispartition
+  FROM pg_inherits i
+  JOIN pg_class c ON c.oid = i.inhrelid
+  JOIN pg_class p ON p.oid = i.inhparent
+ WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
+   AND p.relnamespace = c.relnamespace
 """
 _TRIGGERS = """
 SELECT t.tgname
@@ -107,13 +124,22 @@ class PostgresCatalog(base.Catalog):
         inspector = sa.inspect(self._session.connection)
         key = inspector.get_pk_constraint(name)
         uniques = inspector.get_unique_constraints(name)
+        extras = {
+            str(one): tuple(_EXTRAS.findall(str(said)))
+            for one, said in self._session.fetch(_CONSTRAINTS, [oid])
+        }
         return shapes.Table(
             name=name,
             columns=tuple(_column(row) for row in self._session.fetch(_COLUMNS, [oid])),
             primary_key=tuple(key["constrained_columns"]),
             primary_key_name=key["name"],
             uniques=tuple(
-                shapes.Unique(name=u["name"], columns=tuple(u["column_names"])) for u in uniques
+                shapes.Unique(
+                    name=u["name"],
+                    columns=tuple(u["column_names"]),
+                    extras=extras.get(str(u["name"]), ()),
+                )
+                for u in uniques
             ),
             indexes=self._indexes(oid, {str(u["name"]) for u in uniques}),
             foreign_keys=tuple(
@@ -125,6 +151,9 @@ class PostgresCatalog(base.Catalog):
                     on_delete=f["options"].get("ondelete"),
                     on_update=f["options"].get("onupdate"),
                     deferrable=bool(f["options"].get("deferrable")),
+                    immediate=bool(f["options"].get("deferrable"))
+                    and f["options"].get("initially") != "DEFERRED",
+                    full=f["options"].get("match") == "FULL",
                 )
                 for f in inspector.get_foreign_keys(name)
             ),
@@ -145,19 +174,25 @@ class PostgresCatalog(base.Catalog):
                            LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k
                           WHERE n <= i.indnkeyatts ORDER BY n),
                    array(SELECT pg_get_indexdef(i.indexrelid, n::int, true)
-                           FROM generate_series(1, i.indnkeyatts) AS n ORDER BY n)
+                           FROM generate_series(1, i.indnkeyatts) AS n ORDER BY n),
+                   i.indoption::int[], m.amname,
+                   array(SELECT o.opcname::text
+                           FROM unnest(i.indclass::oid[]) AS x(class)
+                           JOIN pg_opclass o ON o.oid = class WHERE NOT o.opcdefault)
               FROM pg_index i
               JOIN pg_class c ON c.oid = i.indexrelid
+              JOIN pg_am m ON m.oid = c.relam
              WHERE i.indrelid = %s AND NOT i.indisprimary
              ORDER BY c.relname
             """,
             [oid],
         )
         found = []
-        for name, unique, valid, where, sql, columns, texts in rows:
+        for name, unique, valid, where, sql, columns, texts, options, method, classes in rows:
             if str(name) in uniques:
                 continue
             parts = zip(cast(list[str | None], columns), cast(list[str], texts), strict=True)
+            orders = cast(list[int], options)
             found.append(
                 shapes.Index(
                     name=str(name),
@@ -165,10 +200,21 @@ class PostgresCatalog(base.Catalog):
                     unique=bool(unique),
                     valid=bool(valid),
                     where=None if where is None else str(where),
+                    descending=tuple(bool(one & 1) for one in orders)
+                    if any(one & 1 for one in orders)
+                    else (),
                     sql=str(sql),
+                    method="" if method == "btree" else str(method),
+                    extras=(*map(str, _EXTRAS.findall(str(sql))), *cast(list[str], classes)),
                 )
             )
         return tuple(found)
+
+    def heirs(self) -> dict[str, tuple[str, bool]]:
+        return {
+            str(child): (str(parent), bool(partition))
+            for child, parent, partition in self._session.fetch(_HEIRS)
+        }
 
     def triggers(self, table: str) -> list[str]:
         rows = self._session.fetch(_TRIGGERS, [table])

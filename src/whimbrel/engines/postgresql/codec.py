@@ -61,9 +61,10 @@ class PostgresCodec(sqlcodec.SqlCodec):
     # --- what columns are -----------------------------------------------------------------------
 
     def form(self, table: tables.Table, column: tables.FoundColumn) -> forms.Form:
-        return self._kind(column.type).form
+        return self.kind(column.type).form
 
-    def _kind(self, type_: str) -> texts.Kind:
+    def kind(self, type_: str) -> texts.Kind:
+        """Return what a type is, which may have to be asked."""
         if type_ not in self._kinds:
             self._kinds[type_] = texts.kind(type_) or self._looked_up(type_)
         return self._kinds[type_]
@@ -77,18 +78,19 @@ class PostgresCodec(sqlcodec.SqlCodec):
             part.decode() if isinstance(part, bytes) else None for part in found[0]
         )
         if sort == "d" and base_type:
-            return self._kind(base_type)
+            return self.kind(base_type)
         if sort == "e":
             return texts.enum(type_)
         if category == "A" and element:
-            return texts.array(self._kind(element), type_)
+            return texts.array(self.kind(element), type_)
         if name == "citext":
             return texts.enum(type_)
         return texts.other(type_)
 
-    def described(self, table: tables.Table, expression: str) -> tables.FoundColumn:
-        engine = self._session.engine
-        sql = f"SELECT ({expression}) FROM {engine.quote(table.name)}"
+    def described(
+        self, table: tables.Table, expression: str, *, query: str = ""
+    ) -> tables.FoundColumn:
+        sql = f"SELECT ({expression}) FROM {self._source(table, query)}"
         with self._as_it_was():
             self._session.begin()
             with bulk.driving(self._session), self._driver.driver.transaction(force_rollback=True):
@@ -113,16 +115,17 @@ class PostgresCodec(sqlcodec.SqlCodec):
     # --- texts ----------------------------------------------------------------------------------
 
     def text(self, value: codec.Value) -> str:
-        return f'({self._piece(value)})::text COLLATE "C"'
+        return f'({self.piece(value)})::text COLLATE "C"'
 
     def octets(self, value: codec.Value) -> str:
         return f"convert_to({self.text(value)}, 'UTF8')"
 
-    def _piece(self, value: codec.Value) -> str:
-        return self._texts_of.piece(value.sql, self._kind(value.column.type), value.form)
+    def piece(self, value: codec.Value) -> str:
+        """Return SQL whose output is the text of a value, as cheap as can be."""
+        return self._texts_of.piece(value.sql, self.kind(value.column.type), value.form)
 
     def given(self, column: tables.FoundColumn, form: forms.Form) -> str:
-        return texts.given(self._kind(column.type), form)
+        return texts.given(self.kind(column.type), form)
 
     # --- rows -----------------------------------------------------------------------------------
 
@@ -140,12 +143,12 @@ class PostgresCodec(sqlcodec.SqlCodec):
 
     def _part(self, value: codec.Value) -> str:
         """Return a value in a row's text, NULL where it is NULL."""
-        piece = self._piece(value)
+        piece = self.piece(value)
         if value.form.long:
             return self._texts_of.md5(f"({piece})::text")
         if value.form.bare:
             return piece
-        length = self._texts_of.length(value.sql, piece, self._kind(value.column.type), value.form)
+        length = self._texts_of.length(value.sql, piece, self.kind(value.column.type), value.form)
         return f"({length})::text || ':' || ({piece})::text"
 
     def _summed(self, scan: codec.Scan, digits: int) -> list[base.Row]:
@@ -188,7 +191,7 @@ class PostgresCodec(sqlcodec.SqlCodec):
     def _ask(self, sql: str, params: Sequence[object]) -> list[base.Row]:
         self._session.begin()
         with bulk.driving(self._session), self._driver.driver.cursor() as cursor:
-            _as_bytes(cursor)
+            as_bytes(cursor)
             return list(cursor.execute(sql, tuple(params)).fetchall())
 
     def _stream(self, sql: str, params: Sequence[object]) -> Generator[base.Row, None, None]:
@@ -197,13 +200,13 @@ class PostgresCodec(sqlcodec.SqlCodec):
             bulk.driving(self._session),
             self._driver.driver.cursor(_CURSOR, scrollable=False) as cursor,
         ):
-            _as_bytes(cursor)
+            as_bytes(cursor)
             cursor.itersize = _FETCHED_ROWS
             cursor.execute(sql, tuple(params))
             yield from cursor
 
 
-def _as_bytes(cursor: psycopg.Cursor[Any] | psycopg.ServerCursor[Any]) -> None:
+def as_bytes(cursor: psycopg.Cursor[Any] | psycopg.ServerCursor[Any]) -> None:
     """Let texts come as the bytes that they are."""
     from psycopg import pq
     from psycopg.types import string

@@ -208,7 +208,9 @@ class PostgresDdl(common.TextDdl):
 
     def foreign_key_text(self, table: str, key: tables.ForeignKey) -> str:
         text = super().foreign_key_text(table, key)
-        return text + " DEFERRABLE INITIALLY DEFERRED" if key.deferrable else text
+        if not key.deferrable:
+            return text
+        return f"{text} DEFERRABLE INITIALLY {'IMMEDIATE' if key.immediate else 'DEFERRED'}"
 
     def remove_constraint(
         self,

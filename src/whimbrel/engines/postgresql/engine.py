@@ -10,13 +10,30 @@ import sqlalchemy as sa
 
 from whimbrel import clock as clocks
 from whimbrel import tables as shapes
-from whimbrel.engines import base, connect, levels
+from whimbrel.engines import base, connect, levels, portable, transport
+from whimbrel.engines import building as builders
 from whimbrel.engines import codec as codecs
+from whimbrel.engines import inventory as inventories
 from whimbrel.engines import judge as judges
 from whimbrel.engines import phrases as contract
-from whimbrel.engines.postgresql import bulk, catalog, codec, ddl, faults, health, lock, snapshots
+from whimbrel.engines.postgresql import (
+    building,
+    bulk,
+    catalog,
+    codec,
+    ddl,
+    faults,
+    health,
+    inventory,
+    load,
+    lock,
+    profile,
+    snapshots,
+    unload,
+)
 from whimbrel.engines.postgresql import judge as judging
 from whimbrel.engines.postgresql import phrases as said
+from whimbrel.engines.postgresql import portable as converting
 from whimbrel.engines.postgresql import session as sessions
 
 # A DDL statement that waits for its lock makes everyone behind it wait too.
@@ -152,11 +169,30 @@ class PostgresEngine(base.Engine):
     def bulk(self, session: base.Session) -> base.Bulk:
         return bulk.PostgresBulk(sessions.ours(session))
 
+    def builder(self, session: base.Session | None = None) -> builders.Builder:
+        version = () if session is None else session.connection.dialect.server_version_info or ()
+        return building.PostgresBuilder(self.title, self.quote, tuple(map(int, version)))
+
     def health(self, session: base.Session) -> base.Health:
         return health.PostgresHealth(session)
 
     def codec(self, session: base.Session) -> codecs.Codec:
         return codec.PostgresCodec(sessions.ours(session))
+
+    def converter(self, session: base.Session) -> portable.Converter:
+        return converting.PostgresConverter(session)
+
+    def inventory(self, session: base.Session) -> inventories.Inventory:
+        return inventory.PostgresInventory(session)
+
+    def unloader(self, session: base.Session) -> transport.Unloader:
+        return unload.PostgresUnloader(sessions.ours(session))
+
+    def loader(self, session: base.Session) -> transport.Loader:
+        return load.PostgresLoader(sessions.ours(session))
+
+    def profiler(self, session: base.Session) -> portable.Profiler:
+        return profile.PostgresProfiler(sessions.ours(session))
 
     def snapshot(self, session: base.Session, token: str | None = None) -> base.Snapshot:
         return snapshots.snapshot(session, token)
@@ -169,6 +205,13 @@ class PostgresEngine(base.Engine):
 
     def limited(self, session: base.Session, seconds: float | None) -> AbstractContextManager[None]:
         return sessions.ours(session).limited(seconds)
+
+    def own_rows(self, table: str) -> str:
+        quoted = self.quote(table).replace("'", "''")
+        return f"tableoid = '{quoted}'::regclass"
+
+    def statistics(self, table: str) -> str | None:
+        return f"ANALYZE {self.quote(table)}"
 
     def estimate(self, session: base.Session, table: str) -> int | None:
         """Return the planner's guess: rows per page at the last ANALYZE, times the pages of now.

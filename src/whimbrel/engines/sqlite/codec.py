@@ -74,8 +74,12 @@ class SqliteCodec(codec.Codec):
         stores = types.affinity(column.type).value
         return forms.Form(family=declared.family(column.type), typed=True, stores=stores)
 
-    def described(self, table: tables.Table, expression: str) -> tables.FoundColumn:
-        self._check(table, expression)
+    def described(
+        self, table: tables.Table, expression: str, *, query: str = ""
+    ) -> tables.FoundColumn:
+        if query:
+            table = self._of_query(table, query)
+        self._check(table, expression, query)
         plain = expression.strip()
         read = [token for token in tokens.read(plain) if token.means]
         if len(read) == 1 and read[0].sort in (tokens.Sort.WORD, tokens.Sort.NAME):
@@ -84,14 +88,27 @@ class SqliteCodec(codec.Codec):
                     return dataclasses.replace(column, name=expression)
         return tables.FoundColumn(name=expression, type=declared.cast_type(read), null=True)
 
-    def _check(self, table: tables.Table, expression: str) -> None:
+    def _of_query(self, table: tables.Table, query: str) -> tables.Table:
+        """Return a table with the columns of a query, of no type: SQLite does not tell theirs."""
+        try:
+            cursor = self._driver.execute(f"SELECT * FROM ({query}) LIMIT 0")
+        except (sqlite3.Error, sqlite3.Warning) as error:
+            raise errors.RefusedError(
+                f"SQLite does not understand the query {table.name!r}",
+                cause=str(error),
+                remedy="correct it; it is SQL of the source",
+            ) from error
+        names = [str(column[0]) for column in cursor.description]
+        cursor.close()
+        found = tuple(tables.FoundColumn(name=name, type="", null=True) for name in names)
+        return table.replace(columns=found)
+
+    def _check(self, table: tables.Table, expression: str, query: str = "") -> None:
         why = declared.unusable(table, expression)
         if not why:
             # In a condition, because there SQLite refuses sums over rows.
-            sql = (
-                f"SELECT ({expression}) FROM {tokens.quote(table.name)} "
-                f"WHERE ({expression}) IS NOT NULL LIMIT 0"
-            )
+            source = f"({query})" if query else tokens.quote(table.name)
+            sql = f"SELECT ({expression}) FROM {source} WHERE ({expression}) IS NOT NULL LIMIT 0"
             try:
                 self._driver.execute(sql).close()
             except (sqlite3.Error, sqlite3.Warning) as error:

@@ -6,8 +6,8 @@ import functools
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final, cast
 
@@ -19,11 +19,14 @@ from sqlalchemy.dialects.sqlite import base as dialect_base
 from whimbrel import clock as clocks
 from whimbrel import errors
 from whimbrel import tables as shapes
-from whimbrel.engines import base, levels
+from whimbrel.engines import base, levels, portable, transport
+from whimbrel.engines import building as builders
 from whimbrel.engines import codec as codecs
+from whimbrel.engines import inventory as inventories
 from whimbrel.engines import judge as judges
 from whimbrel.engines import phrases as contract
 from whimbrel.engines.sqlite import (
+    building,
     bulk,
     catalog,
     codec,
@@ -32,15 +35,21 @@ from whimbrel.engines.sqlite import (
     files,
     functions,
     health,
+    inventory,
+    load,
     lock,
+    profile,
     rebuild,
     replica,
     sizes,
     snapshots,
+    standstill,
     tokens,
+    unload,
 )
 from whimbrel.engines.sqlite import judge as judging
 from whimbrel.engines.sqlite import phrases as said
+from whimbrel.engines.sqlite import portable as converting
 from whimbrel.engines.sqlite import session as sessions
 
 _FIRST_ROWS: Final = 5
@@ -78,6 +87,7 @@ class SqliteEngine(base.Engine):
     paramstyle = "qmark"
     url_example = "sqlite:///app.db"
     can = base.Capabilities(
+        trusted_keys=False,
         transactional_ddl=True,
         models=("SQLite",),
         parallel_writers=False,
@@ -178,13 +188,38 @@ class SqliteEngine(base.Engine):
     def bulk(self, session: base.Session) -> base.Bulk:
         return bulk.SqliteBulk(sessions.ours(session))
 
+    def builder(self, session: base.Session | None = None) -> builders.Builder:
+        return building.SqliteBuilder(self.title, self.quote)
+
     def health(self, session: base.Session) -> base.Health:
         return health.SqliteHealth(session)
+
+    # --- transfers --------------------------------------------------------------------------
+
+    def unloader(self, session: base.Session) -> transport.Unloader:
+        return unload.SqliteUnloader(sessions.ours(session))
+
+    def loader(self, session: base.Session) -> transport.Loader:
+        return load.SqliteLoader(sessions.ours(session))
+
+    @contextmanager
+    def standstill(self, session: base.Session) -> Iterator[bool]:
+        with standstill.standstill(sessions.ours(session)) as nobody_writes:
+            yield nobody_writes
 
     # --- proof ------------------------------------------------------------------------------
 
     def codec(self, session: base.Session) -> codecs.Codec:
         return codec.SqliteCodec(sessions.ours(session))
+
+    def converter(self, session: base.Session) -> portable.Converter:
+        return converting.SqliteConverter(session)
+
+    def inventory(self, session: base.Session) -> inventories.Inventory:
+        return inventory.SqliteInventory(session)
+
+    def profiler(self, session: base.Session) -> portable.Profiler:
+        return profile.SqliteProfiler(sessions.ours(session))
 
     def snapshot(self, session: base.Session, token: str | None = None) -> base.Snapshot:
         return snapshots.take(sessions.ours(session), token)
@@ -207,6 +242,9 @@ class SqliteEngine(base.Engine):
 
     def estimate(self, session: base.Session, table: str) -> int | None:
         return sizes.estimate(_driver(session), table)
+
+    def drop_tables(self, names: Sequence[str]) -> list[str]:
+        return [f"DROP TABLE IF EXISTS {self.quote(name)}" for name in names]
 
     def hurry(self, session: base.Session) -> None:
         # SQLite's own waiting sleeps longer and longer, past the moments between two batches.

@@ -52,8 +52,12 @@ def write(writer: Writer, node: exp.Expr) -> str:
     writer.only(node, "this", "to")
     if not isinstance(node, exp.Cast):
         writer.refuse(node)
-    sizes = [int(str(part.this)) for part in node.to.expressions]
+    parts = node.to.expressions
     found = kind(node)
+    # What stands there of an array is its elements' type.
+    sizes = [int(str(part.this)) for part in parts if isinstance(part, exp.DataTypeParam)]
+    if len(sizes) != len(parts):
+        found = Kind.OTHER
     written = {
         Kind.INTEGER: _integer,
         Kind.TEXT: _text,

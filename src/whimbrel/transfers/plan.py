@@ -1,0 +1,629 @@
+"""What a transfer will do, as a value: tables, types, rows, keys, and what cannot go as it is.
+
+Planning only reads: the source's catalog and the values that are there, the target's catalog. A
+dry run, the report and the run itself read the same plan.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from whimbrel import errors, tables
+from whimbrel.engines import base, forms, inventory, portable
+from whimbrel.proof import sides
+from whimbrel.schema import convert, same
+from whimbrel.schema import losses as judging
+from whimbrel.transfers import flows as flowing
+from whimbrel.transfers import reading
+
+
+class Existing(Enum):
+    """What to do about tables that the target already has."""
+
+    REFUSE = "refuse"
+    REPLACE = "replace"  # drop them
+    FILL = "fill"  # they are empty, and are filled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a transfer is to be made."""
+
+    jobs: int = 2
+    schema: bool = True
+    data: bool = True
+    verify: bool = True
+    existing: Existing = Existing.REFUSE
+    max_rejects: int = 0
+    chunk_bytes: int = 32 * 2**20
+    chunk_rows: int = 500_000
+    retries: int = 8
+    # Where a value does not fit, its row goes to the rejects instead of stopping everything first.
+    reject_misfits: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A database of a plan, as people read it."""
+
+    url: str
+    engine: str
+    title: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedColumn:
+    """A column of the target and where its values are from.
+
+    `plain` is a column of the source, `expression` its SQL otherwise; neither where only rules
+    give it a value. `found` describes it as the source's catalog would.
+    """
+
+    name: str
+    plain: str | None
+    expression: str
+    found: tables.FoundColumn | None
+    meaning: portable.Meaning | None
+    type: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedFlow:
+    """A flow with what its columns are; `rows` is about how many there are."""
+
+    flow: flowing.Flow
+    source: tables.Table | None
+    columns: tuple[PlannedColumn, ...]
+    rows: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferPlan:
+    """All of it, in the order in which it is done."""
+
+    source: Place
+    target: Place
+    flows: tuple[PlannedFlow, ...]
+    schema: convert.Schema
+    drops: tuple[convert.Action, ...] = ()
+    counters: tuple[Counting, ...] = ()
+    losses: tuple[judging.Loss, ...] = ()
+    notes: tuple[str, ...] = ()
+    options: Options = field(default_factory=Options)
+    fingerprint: str = ""
+
+    @property
+    def refused(self) -> tuple[judging.Loss, ...]:
+        """Return what has to be decided before anything moves."""
+        return tuple(one for one in self.losses if one.verdict is judging.Verdict.REFUSED)
+
+    @property
+    def not_converted(self) -> tuple[convert.NotConverted, ...]:
+        """Return what the target will not have."""
+        return tuple(self.schema.not_converted)
+
+    @property
+    def rows(self) -> int | None:
+        """Return about how many rows will be copied."""
+        counts = [one.rows for one in self.flows]
+        return None if None in counts else sum(n for n in counts if n is not None)
+
+    def actions(self) -> Iterator[convert.Action]:
+        """Yield everything that changes the target's schema, in order."""
+        yield from self.drops
+        yield from self.schema.before
+        for made in self.schema.tables:
+            yield from made.before
+        for made in self.schema.tables:
+            yield from made.after
+        for made in self.schema.tables:
+            yield from made.foreign_keys
+        for made in self.schema.tables:
+            yield from made.validate
+        yield from self.schema.last
+
+    def as_json(self) -> dict[str, object]:
+        """Return it as plain values."""
+        return {
+            "source": dataclasses.asdict(self.source),
+            "target": dataclasses.asdict(self.target),
+            "tables": [
+                {
+                    "name": one.flow.name,
+                    "from": one.flow.table or one.flow.query,
+                    "into": one.flow.target,
+                    "rows": one.rows,
+                    "columns": [
+                        {
+                            "name": column.name,
+                            "from": column.plain or column.expression,
+                            "type": column.type,
+                        }
+                        for column in one.columns
+                    ],
+                }
+                for one in self.flows
+            ],
+            "statements": [
+                {
+                    "kind": action.kind,
+                    "table": action.table,
+                    "name": action.name,
+                    "sql": [statement.sql for statement in action.statements],
+                }
+                for action in self.actions()
+            ],
+            "losses": [loss_json(one) for one in self.losses],
+            "not_converted": [
+                {"kind": one.kind, "name": one.name, "table": one.table, "why": one.why}
+                for one in self.not_converted
+            ],
+            "notes": list(self.notes),
+            "refused": bool(self.refused),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counting:
+    """A column that counts by itself, and what the source would count next (None: not known)."""
+
+    table: str
+    column: str | None
+    next: int | None
+    sequence: str | None = None
+    increment: int = 1
+
+
+def loss_json(loss: judging.Loss) -> dict[str, object]:
+    """Return a loss as plain values."""
+    return {
+        "table": loss.table,
+        "column": loss.column,
+        "what": loss.what,
+        "verdict": loss.verdict.value,
+        "says": loss.says,
+        "remedy": loss.remedy,
+        "rows": loss.rows,
+        "examples": [{"key": list(key), "value": value} for key, value in loss.keys],
+    }
+
+
+class Planner:
+    """Makes the plan of one transfer."""
+
+    def __init__(
+        self,
+        side: sides.Side,
+        target: base.Session,
+        flows: Sequence[flowing.Flow],
+        source: reading.Source,
+        options: Options,
+        accepted: Mapping[str, Mapping[str, frozenset[portable.Question]]] | None = None,
+    ) -> None:
+        self._side = side
+        self._target = target
+        self._flows = flows
+        self._source = source
+        self._options = options
+        self._accepted = accepted or {}
+        self._losses: list[judging.Loss] = []
+        self._notes: list[str] = []
+
+    def plan(self, *, resuming: bool = False) -> TransferPlan:
+        """Return the plan; raise TargetNotEmpty, TableNotFound, ColumnNotFound, UsageError."""
+        planned = [self._flow(flow) for flow in self._flows]
+        drops: tuple[convert.Action, ...] = ()
+        if not resuming:
+            drops = self._existing()
+        profiles = self._profiles(planned) if self._options.data else {}
+        if self._options.schema:
+            schema, offers = self._schema(planned, profiles)
+        else:
+            schema, offers = convert.Schema(tables=()), self._known(planned)
+        planned = [self._typed(one, offers) for one in planned]
+        self._judge(planned, offers, profiles)
+        plan = TransferPlan(
+            source=_place(self._side.run(lambda seat: seat.session)),
+            target=_place(self._target),
+            flows=tuple(self._ordered(planned)),
+            schema=schema,
+            drops=drops,
+            counters=tuple(self._counters(planned, schema)),
+            losses=(*self._losses, *schema.losses),
+            notes=(*self._notes, *schema.notes),
+            options=self._options,
+        )
+        return dataclasses.replace(plan, fingerprint=self._fingerprint(plan))
+
+    # --- what goes where ----------------------------------------------------------------------
+
+    def _flow(self, flow: flowing.Flow) -> PlannedFlow:
+        table = self._source.table(flow.table) if flow.table is not None else None
+        if flow.columns:
+            columns = [self._computed(flow, table, one) for one in flow.columns]
+        elif table is not None:
+            columns = [
+                PlannedColumn(
+                    name=flow.rename.get(column.name, column.name),
+                    plain=column.name,
+                    expression="",
+                    found=column,
+                    meaning=None,
+                )
+                for column in table.columns
+                if column.name not in flow.drop
+            ]
+        else:
+            raise errors.UsageError(
+                f"the query of {flow.name!r} does not say its columns",
+                remedy='say them:  columns = {id = "a.id", …}',
+            )
+        found = [one.found for one in columns]
+        where = table or tables.Table(name=flow.name, columns=())
+        means = self._side.run(
+            lambda seat: reading.meanings(seat, [(where, one) for one in found if one is not None])
+        )
+        queue = iter(means)
+        columns = [
+            dataclasses.replace(one, meaning=next(queue)) if one.found is not None else one
+            for one in columns
+        ]
+        rows = self._source.estimates.get(flow.table) if flow.table is not None else None
+        return PlannedFlow(flow=flow, source=table, columns=tuple(columns), rows=rows)
+
+    def _computed(
+        self, flow: flowing.Flow, table: tables.Table | None, column: flowing.FlowColumn
+    ) -> PlannedColumn:
+        if table is not None and column.plain is not None:
+            found = table.column(column.plain)
+            return PlannedColumn(
+                name=column.target, plain=found.name, expression="", found=found, meaning=None
+            )
+        if not column.expression:
+            return PlannedColumn(
+                name=column.target, plain=None, expression="", found=None, meaning=None
+            )
+        asked = table or _of_query(flow)
+        described = self._side.run(lambda seat: seat.codec.described(asked, column.expression))
+        return PlannedColumn(
+            name=column.target,
+            plain=None,
+            expression=column.expression,
+            found=dataclasses.replace(described, name=column.target),
+            meaning=None,
+        )
+
+    def _ordered(self, planned: Sequence[PlannedFlow]) -> list[PlannedFlow]:
+        """Return flows largest first, but those that others refer to before these."""
+        place = {id(one): at for at, one in enumerate(planned)}
+        after = any(getattr(one.flow.change, "keys", None) for one in planned)
+        if after:
+            return list(planned)  # the order in which the rules give them is that of their keys
+        return sorted(planned, key=lambda one: (-(one.rows or 0), place[id(one)]))
+
+    # --- what the target has ------------------------------------------------------------------
+
+    def _existing(self) -> tuple[convert.Action, ...]:
+        catalog = self._target.engine.catalog(self._target)
+        known = {name.casefold(): name for name in catalog.tables()}
+        names = dict.fromkeys(flow.target for flow in self._flows)
+        there = [known[name.casefold()] for name in names if name.casefold() in known]
+        if not self._options.schema or self._options.existing is Existing.FILL:
+            missing = [name for name in names if name.casefold() not in known]
+            if missing and not self._options.schema:
+                raise errors.TableNotFound(missing[0], known=sorted(known.values()))
+            full = [name for name in there if self._has_rows(name)]
+            if full:
+                raise errors.TargetNotEmpty(
+                    full,
+                    database=self._target.url,
+                    why="has rows already",
+                    remedy="empty these tables, or choose another target",
+                )
+            return ()
+        if not there:
+            return ()
+        if self._options.existing is Existing.REFUSE:
+            raise errors.TargetNotEmpty(
+                there,
+                database=self._target.url,
+                why="has such tables already",
+                remedy="choose an empty database; or say what to do with them:\n"
+                "--existing replace   drop these tables, with their rows\n"
+                "--existing fill      keep them as they are made, if they are empty",
+            )
+        statements = tuple(
+            base.Statement(sql=sql) for sql in self._target.engine.drop_tables(there)
+        )
+        return (
+            convert.Action(
+                kind="drop",
+                table=there[0],
+                name=errors.names(there),
+                statements=statements,
+                repeatable=True,
+            ),
+        )
+
+    def _has_rows(self, name: str) -> bool:
+        quoted = self._target.engine.quote(name)
+        return bool(self._target.fetch(f"SELECT 1 FROM {quoted} LIMIT 1"))
+
+    # --- values -------------------------------------------------------------------------------
+
+    def _profiles(self, planned: Sequence[PlannedFlow]) -> dict[str, dict[str, portable.Facts]]:
+        """Return the facts of the plain columns, by flow and column of the target."""
+        begun = []
+        for one in planned:
+            if one.source is None:
+                continue
+            asked: dict[str, frozenset[portable.Question]] = {}
+            for column in one.columns:
+                if column.plain is not None and column.meaning is not None:
+                    questions = self._questions(one, column)
+                    asked[column.plain] = asked.get(column.plain, frozenset()) | questions
+            begun.append(
+                (
+                    one,
+                    reading.facts(
+                        self._side, one.source, asked, where=one.flow.where, rows=one.rows
+                    ),
+                )
+            )
+        found = {}
+        for one, parts in begun:
+            by_source = reading.merged(parts)
+            found[one.flow.name] = {
+                column.name: by_source[column.plain]
+                for column in one.columns
+                if column.plain in by_source and column.plain is not None
+            }
+        return found
+
+    def _questions(self, one: PlannedFlow, column: PlannedColumn) -> frozenset[portable.Question]:
+        meaning = column.meaning
+        if meaning is None:
+            return frozenset()
+        if self._same(one) and column.name not in one.flow.types:
+            return frozenset()
+        converter = self._target.engine.converter(self._target)
+        key = self._is_key(one, column)
+        needs = converter.needs(meaning, key=key)
+        offer = self._offer(one, column, portable.Facts(rows=0))
+        return judging.asked(meaning, offer.domain, needs=needs)
+
+    def _offer(
+        self, one: PlannedFlow, column: PlannedColumn, found: portable.Facts
+    ) -> portable.Offer:
+        converter = self._target.engine.converter(self._target)
+        meaning = column.meaning or portable.Meaning(family=forms.Family.TEXT)
+        wish = one.flow.types.get(column.name)
+        if wish is not None:
+            return converter.wished(wish, meaning)
+        return converter.offer(
+            meaning,
+            found,
+            table=one.flow.target,
+            column=column.name,
+            key=self._is_key(one, column),
+        )
+
+    def _is_key(self, one: PlannedFlow, column: PlannedColumn) -> bool:
+        table = one.source
+        if table is None or column.plain is None:
+            return False
+        indexed = {*table.primary_key}
+        for unique in table.uniques:
+            indexed |= {*unique.columns}
+        for index in table.indexes:
+            indexed |= {part for part in index.columns if isinstance(part, str)}
+        for key in table.foreign_keys:
+            indexed |= {*key.columns}
+        return column.plain in indexed
+
+    def _judge(
+        self,
+        planned: Sequence[PlannedFlow],
+        offers: Mapping[tuple[str, str], portable.Offer],
+        profiles: Mapping[str, Mapping[str, portable.Facts]],
+    ) -> None:
+        for one in planned:
+            accepted = self._accepted.get(one.flow.name, {})
+            for column in one.columns:
+                offer = offers.get((one.flow.target, column.name))
+                found = profiles.get(one.flow.name, {}).get(column.name)
+                if offer is None or found is None or column.meaning is None:
+                    continue
+                self._losses += judging.judge(
+                    one.flow.name,
+                    column.name,
+                    column.meaning,
+                    offer,
+                    found,
+                    null=column.found.null if column.found is not None else True,
+                    accepted=accepted.get(column.name, frozenset()),
+                )
+
+    # --- the schema ---------------------------------------------------------------------------
+
+    def _same(self, one: PlannedFlow) -> bool:
+        """Whether a table goes to the same engine as it is, by the server's own words."""
+        if self._source.answered != self._target.engine.answered_by(self._target):
+            return False
+        flow = one.flow
+        return (
+            flow.table is not None
+            and flow.table == flow.target
+            and not (flow.columns or flow.rename or flow.drop or flow.types)
+        )
+
+    def _schema(
+        self,
+        planned: Sequence[PlannedFlow],
+        profiles: Mapping[str, Mapping[str, portable.Facts]],
+    ) -> tuple[convert.Schema, dict[tuple[str, str], portable.Offer]]:
+        offers: dict[tuple[str, str], portable.Offer] = {}
+        if self._options.existing is Existing.FILL:
+            return convert.Schema(tables=()), self._known(planned)
+        if all(self._same(one) for one in planned):
+            return self._copied(planned), offers
+        meanings: dict[tuple[str, str], portable.Meaning] = {}
+        wanted: list[convert.Wanted] = []
+        for one in planned:
+            facts = profiles.get(one.flow.name, {})
+            for column in one.columns:
+                found = facts.get(column.name, portable.Facts(rows=one.rows or 0))
+                place = (one.flow.target, column.name)
+                offers[place] = self._offer(one, column, found)
+                if column.meaning is not None:
+                    meanings[place] = column.meaning
+            if any(other.target == one.flow.target for other in wanted):
+                continue  # a second flow into a table that is made for the first
+            wanted.append(self._wanted(one))
+        schema = convert.convert(
+            wanted,
+            source=self._side.run(lambda seat: seat.engine),
+            target=self._target.engine,
+            meanings=meanings,
+            offers=offers,
+            things=self._things(planned),
+            builder=self._target.engine.builder(self._target),
+            database=self._side.run(lambda seat: seat.session.connection.engine.url.database),
+            taken=self._taken(planned),
+        )
+        return schema, {**offers, **schema.offers}
+
+    def _taken(self, planned: Sequence[PlannedFlow]) -> list[str]:
+        """Return names that the target has already, beside the tables that are made or dropped."""
+        going = {one.flow.target.casefold() for one in planned}
+        catalog = self._target.engine.catalog(self._target)
+        return [name for name in catalog.tables() if name.casefold() not in going]
+
+    def _wanted(self, one: PlannedFlow) -> convert.Wanted:
+        source = one.source or tables.Table(
+            name=one.flow.name,
+            columns=tuple(c.found for c in one.columns if c.found is not None),
+        )
+        return convert.Wanted(
+            source=source,
+            target=one.flow.target,
+            columns=tuple(
+                convert.WantedColumn(
+                    name=column.name,
+                    source=column.plain,
+                    found=column.found,
+                    type=one.flow.types.get(column.name),
+                )
+                for column in one.columns
+            ),
+        )
+
+    def _things(self, planned: Sequence[PlannedFlow]) -> list[inventory.Thing]:
+        """Return what belongs to the tables that go, and what belongs to none."""
+        going = {one.flow.table for one in planned}
+        return [
+            thing
+            for thing in self._source.things
+            if (thing.table is None or thing.table in going)
+            and not (set(thing.needs) & (set(self._source.tables) - going))
+        ]
+
+    def _copied(self, planned: Sequence[PlannedFlow]) -> convert.Schema:
+        """Return the schema in the server's own words."""
+        names = [one.flow.target for one in planned]
+        texts = self._side.run(
+            lambda seat: {name: seat.engine.inventory(seat.session).text(name) for name in names}
+        )
+        known = {one.flow.target: one.source for one in planned if one.source is not None}
+        counting: dict[str, list[str]] = {}
+        for one in self._source.counters:
+            if one.table in known and one.column is not None:
+                counting.setdefault(one.table, []).append(one.column)
+        return same.copy_schema(texts, self._things(planned), tables=known, counters=counting)
+
+    def _known(self, planned: Sequence[PlannedFlow]) -> dict[tuple[str, str], portable.Offer]:
+        """Return what the columns of tables that are there take."""
+        catalog = self._target.engine.catalog(self._target)
+        converter = self._target.engine.converter(self._target)
+        offers = {}
+        for one in planned:
+            table = catalog.table(one.flow.target)
+            for column in one.columns:
+                found = table.column(column.name)
+                meaning = column.meaning or converter.meaning(table, found)
+                offers[one.flow.target, column.name] = converter.wished(found.type, meaning)
+        return offers
+
+    def _typed(
+        self, one: PlannedFlow, offers: Mapping[tuple[str, str], portable.Offer]
+    ) -> PlannedFlow:
+        columns = tuple(
+            dataclasses.replace(column, type=offers[one.flow.target, column.name].type)
+            if (one.flow.target, column.name) in offers
+            else dataclasses.replace(column, type=column.found.type if column.found else "")
+            for column in one.columns
+        )
+        return dataclasses.replace(one, columns=columns)
+
+    def _counters(
+        self, planned: Sequence[PlannedFlow], schema: convert.Schema
+    ) -> Iterator[Counting]:
+        known = {
+            (one.table, one.column): one for one in self._source.counters if one.table is not None
+        }
+        same = all(self._same(one) for one in planned)
+        counting = {(made.target.name, name) for made in schema.tables for name in made.counters}
+        for one in planned:
+            for column in one.columns:
+                found = known.get((one.flow.table or "", column.plain))
+                place = (one.flow.target, column.name)
+                if place in counting or (same and found is not None):
+                    yield Counting(
+                        table=one.flow.target,
+                        column=column.name,
+                        next=found.next if found is not None else None,
+                        sequence=found.sequence if found is not None and same else None,
+                        increment=found.increment if found is not None else 1,
+                    )
+        if same:
+            for free in self._source.counters:
+                if free.table is None and free.sequence is not None:
+                    yield Counting(
+                        table="", column=None, next=free.next, sequence=free.sequence,
+                        increment=free.increment,
+                    )  # fmt: skip
+
+    # --- which transfer this is ---------------------------------------------------------------
+
+    def _fingerprint(self, plan: TransferPlan) -> str:
+        """Return what tells this transfer from another: where from, which rows, into what."""
+        digest = hashlib.sha256()
+        parts: list[object] = [self._source.identity]
+        for one in sorted(plan.flows, key=lambda one: one.flow.name):
+            parts += [one.flow.name, one.flow.table, one.flow.query, one.flow.target]
+            parts += [one.flow.where, sorted(one.flow.types.items())]
+            parts += [(c.name, c.plain, c.expression) for c in one.columns]
+        parts += [self._options.schema, self._options.data]
+        digest.update(repr(parts).encode())
+        return digest.hexdigest()
+
+
+def _of_query(flow: flowing.Flow) -> tables.Table:
+    raise errors.UsageError(
+        f"the columns of the query {flow.name!r} have to be described by the query itself"
+    )
+
+
+def _place(session: base.Session) -> Place:
+    engine = session.engine
+    return Place(
+        url=session.url,
+        engine=engine.answered_by(session),
+        title=engine.title,
+        version=engine.version(session),
+    )

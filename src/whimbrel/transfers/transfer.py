@@ -1,0 +1,423 @@
+"""One database into another: plan it, do it or go on with it, prove it.
+
+The parts: `reading` and `plan` say what will be done, `course` does it, `proof` compares. Here they
+are put together, under the lock of the target and one moment of the source.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import secrets
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+from typing import Final
+
+import sqlalchemy as sa
+
+from whimbrel import clock as clocks
+from whimbrel import errors, events
+from whimbrel.engines import base, portable
+from whimbrel.journal import journal, parts
+from whimbrel.journal import rejects as putaside
+from whimbrel.proof import differ, pairs, sides
+from whimbrel.proof import verify as verifying
+from whimbrel.rows import copier
+from whimbrel.transfers import course, flows, reading, remote
+from whimbrel.transfers import plan as planning
+
+Open = Callable[[], base.Session]
+Resolve = Callable[[reading.Source], Sequence[flows.Flow]]
+Submit = Callable[[copier.Task], Future[copier.Done]]
+
+DIRECTION: Final = "transfer"
+_NAME: Final = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """What came of a transfer.
+
+    `position` and `kind` say which moment of the source was copied. `rejects` are the first of
+    the rows that were put aside; all of them are in the target's journal. `reasons` counts all.
+    """
+
+    plan: planning.TransferPlan
+    tables: tuple[course.Filled, ...]
+    run: int
+    resumed: bool
+    position: str
+    kind: str
+    started_at: str
+    seconds: float
+    copy_seconds: float
+    rejects: tuple[parts.Reject, ...] = ()
+    reasons: tuple[putaside.Count, ...] = ()
+    notes: tuple[str, ...] = ()
+    verification: verifying.Verification | None = field(default=None, repr=False)
+
+    @property
+    def rows(self) -> int:
+        """Return how many rows are in the target because of it, in all attempts."""
+        return sum(table.rows for table in self.tables)
+
+    @property
+    def rejected(self) -> int:
+        """Return how many rows were put aside."""
+        return sum(table.rejected for table in self.tables)
+
+    @property
+    def equal(self) -> bool | None:
+        """Whether both sides were compared and are equal; None if they were not compared."""
+        return None if self.verification is None else self.verification.equal
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything arrived, as far as it was looked at."""
+        return not self.rejected and self.equal is not False
+
+    def as_json(self) -> dict[str, object]:
+        """Return it as plain values."""
+        return {
+            "ok": self.ok,
+            "run": self.run,
+            "resumed": self.resumed,
+            "snapshot": {"position": self.position, "kind": self.kind},
+            "started_at": self.started_at,
+            "seconds": round(self.seconds, 3),
+            "copy_seconds": round(self.copy_seconds, 3),
+            "rows": self.rows,
+            "rejected": self.rejected,
+            "rejects": [
+                {"table": one.table, "reason": one.reason, "rule": one.rule, "rows": one.rows}
+                for one in self.reasons
+            ],
+            "tables": [
+                {
+                    "name": one.name,
+                    "source": one.source,
+                    "target": one.target,
+                    "rows": one.rows,
+                    "read": one.read,
+                    "rejected": one.rejected,
+                    "dropped": one.dropped,
+                    "copied_before": one.before,
+                    "bytes": one.size,
+                    "chunks": one.chunks,
+                    "seconds": round(one.seconds, 3),
+                    "cleansed": [
+                        {
+                            "column": each.column,
+                            "rule": each.rule,
+                            "values": each.values,
+                            "samples": [list(sample) for sample in each.samples],
+                        }
+                        for each in one.cleansed.values()
+                    ],
+                }
+                for one in self.tables
+            ],
+            "plan": self.plan.as_json(),
+            "notes": list(self.notes),
+            "verification": None if self.verification is None else self.verification.as_json(),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is asked for: both databases, which rows go where, and how.
+
+    `accepted` has, by flow and column, the losses that a rule takes. `executor` copies
+    chunks elsewhere than in sessions of this process.
+    """
+
+    source: Open
+    target: Open
+    resolve: Resolve
+    options: planning.Options = field(default_factory=planning.Options)
+    accepted: Mapping[str, Mapping[str, frozenset[portable.Question]]] = field(default_factory=dict)
+    name: str = "transfer"
+    command: str = "whimbrel transfer"
+    executor: Executor | None = None
+    look: differ.Options | None = None
+
+
+def plan(request: Request, *, tell: events.Listener = events.nobody) -> planning.TransferPlan:
+    """Return what would be done; both databases are only read."""
+    with _source(request) as side, contextlib.closing(request.target()) as target:
+        source = side.run(reading.read)
+        found = _planner(request, side, target, source).plan()
+        target.rollback()
+        return found
+
+
+def transfer(
+    request: Request,
+    *,
+    tell: events.Listener = events.nobody,
+    clock: clocks.Clock = clocks.SYSTEM,
+) -> Transfer:
+    """Make a transfer, or go on with the one that was begun by the same request.
+
+    Raises TransferRefused for values that do not fit (nothing has moved then), TargetNotEmpty,
+    TransferHalfDone, LockHeld; TransferFailed and RowFailed for what stopped it on its way.
+    """
+    started, since = clock.now(), clock.seconds()
+    with _source(request) as side:
+        source = side.run(reading.read)
+        with _held(request, clock) as (target, lock, holder):
+            notes = journal.Journal(target, clock)
+            half = _half(notes)
+            target.rollback()
+            resuming = half is not None and request.options.existing is not _REPLACE
+            planned = _planner(request, side, target, source).plan(resuming=resuming)
+            target.rollback()
+            if planned.refused and not resuming:
+                raise _refused(planned)
+            run, resumed = _begin(notes, half, planned, request, holder)
+            tell(
+                events.TransferStarted(
+                    source=planned.source.url,
+                    target=planned.target.url,
+                    tables=tuple((one.flow.name, one.rows) for one in planned.flows),
+                    resumed=resumed,
+                )
+            )
+            did = course.Course(
+                planned,
+                side=side,
+                target=target,
+                open_target=request.target,
+                lock=lock,
+                run=run,
+                tell=tell,
+                clock=clock,
+                submit=_elsewhere(request, side),
+            )
+            try:
+                did.go()
+            except BaseException as error:
+                _stopped(notes, run, error)
+                raise
+            copied = clock.seconds() - since
+            _analyzed(target, planned)
+            verification = None
+            if request.options.verify and request.options.data:
+                verification = _verified(request, side, planned, tell, clock)
+            rejects = tuple(parts.Parts(target, run, clock).rejects(limit=100))
+            reasons = tuple(putaside.Rejects(target, clock).counts(run=run))
+            notes.end_run(run, journal.Status.DONE, seconds=clock.seconds() - since, steps=None)
+            lock.check()
+            target.commit()
+            done = Transfer(
+                plan=planned,
+                tables=tuple(did.filled.values()),
+                run=run,
+                resumed=resumed,
+                position=side.snapshot.position,
+                kind=side.snapshot.kind,
+                started_at=clocks.stamp(started),
+                seconds=clock.seconds() - since,
+                copy_seconds=copied,
+                rejects=rejects,
+                reasons=reasons,
+                notes=(
+                    *planned.notes,
+                    *side.notes,
+                    *(f"{what} is not in the target: {why}" for what, why in did.left_out),
+                ),
+                verification=verification,
+            )
+    tell(
+        events.TransferDone(
+            rows=done.rows, rejected=done.rejected, equal=done.equal, seconds=done.seconds
+        )
+    )
+    return done
+
+
+_REPLACE: Final = planning.Existing.REPLACE
+
+
+def _planner(
+    request: Request, side: sides.Side, target: base.Session, source: reading.Source
+) -> planning.Planner:
+    return planning.Planner(
+        side, target, request.resolve(source), source, request.options, request.accepted
+    )
+
+
+@contextlib.contextmanager
+def _source(request: Request) -> Iterator[sides.Side]:
+    side = sides.Side(request.source, seats=request.options.jobs, together=True, lasting=True)
+    try:
+        yield side
+    finally:
+        side.abandon()
+
+
+@contextlib.contextmanager
+def _held(
+    request: Request, clock: clocks.Clock
+) -> Iterator[tuple[base.Session, base.RunLock, base.Holder]]:
+    """Open the target, take its lock, see to its journal."""
+    session = request.target()
+    try:
+        session.engine.codec(session).prepare()
+        session.commit()
+        lock = session.engine.lock(session, clock)
+        holder = base.Holder(
+            run=secrets.token_hex(8),
+            who=_user(),
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            command=request.command,
+            started_at=clocks.stamp(clock.now()),
+        )
+        lock.acquire(holder)
+        try:
+            notes = journal.Journal(session, clock)
+            notes.ensure()
+            notes.interrupt_dead_runs()
+            session.commit()
+            yield session, lock, holder
+        finally:
+            # A session that is gone has freed the lock itself; what stopped us counts.
+            with contextlib.suppress(sa.exc.SQLAlchemyError):
+                session.rollback()
+                lock.release()
+    finally:
+        session.close()
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def _half(notes: journal.Journal) -> journal.RunRow | None:
+    """Return the transfer that was begun last, if it was not ended."""
+    for run in notes.runs():
+        if run.direction == DIRECTION:
+            ended = journal.Status(run.status) in {journal.Status.DONE, journal.Status.TAKEN_BACK}
+            return None if ended else run
+    return None
+
+
+def _begin(
+    notes: journal.Journal,
+    half: journal.RunRow | None,
+    planned: planning.TransferPlan,
+    request: Request,
+    holder: base.Holder,
+) -> tuple[int, bool]:
+    """Return the run to be done, and whether it was begun before."""
+    if half is not None and request.options.existing is _REPLACE:
+        notes.end_run(half.id, journal.Status.TAKEN_BACK)
+        half = None
+    if half is not None:
+        if half.fingerprint != planned.fingerprint:
+            raise errors.TransferHalfDone(
+                half.migration,
+                database=notes.session.url,
+                why=f"it was begun at {half.started_at} by: {half.command}",
+            )
+        notes.resume_run(half, holder=holder)
+        notes.session.commit()
+        return half.id, True
+    run = notes.begin_run(
+        f"{request.name}"[:_NAME],
+        direction=DIRECTION,
+        by_steps=True,
+        holder=holder,
+        fingerprint=planned.fingerprint,
+    )
+    notes.session.commit()
+    return run, False
+
+
+def _stopped(notes: journal.Journal, run: int, error: BaseException) -> None:
+    """Write how an attempt ended, as far as the session still can."""
+    session = notes.session
+    if session.gone:
+        return
+    said = error.what if isinstance(error, errors.WhimbrelError) else type(error).__name__
+    with contextlib.suppress(sa.exc.SQLAlchemyError):
+        session.rollback()
+        notes.end_run(run, journal.Status.FAILED, error=said)
+        session.commit()
+
+
+def _refused(planned: planning.TransferPlan) -> errors.TransferRefused:
+    remedies = list(dict.fromkeys(one.remedy for one in planned.refused if one.remedy))
+    return errors.TransferRefused(
+        [f"{one.table}.{one.column}: {one.says}" for one in planned.refused],
+        database=planned.target.url,
+        remedy="\n".join(remedies[:8]),
+    )
+
+
+def _analyzed(target: base.Session, planned: planning.TransferPlan) -> None:
+    """Let the target know what it holds, or its first queries are planned badly."""
+    for name in dict.fromkeys(one.flow.target for one in planned.flows):
+        statement = target.engine.statistics(name)
+        if statement:
+            target.execute(statement)
+            target.commit()
+
+
+def _elsewhere(request: Request, side: sides.Side) -> Submit | None:
+    if request.executor is None:
+        return None
+    return remote.submitter(
+        request.executor,
+        side,
+        request.source,
+        request.target,
+        retries=request.options.retries,
+    )
+
+
+def _verified(
+    request: Request,
+    side: sides.Side,
+    planned: planning.TransferPlan,
+    tell: events.Listener,
+    clock: clocks.Clock,
+) -> verifying.Verification:
+    """Compare what is in the target now with the moment of the source that was copied."""
+    wanted = wanted_of(planned)
+    options = request.look or differ.Options(jobs=request.options.jobs)
+    return verifying.verify(
+        request.source,
+        request.target,
+        wanted=wanted,
+        options=options,
+        writing=request.target,
+        source_side=side,
+        tell=tell,
+        clock=clock,
+    )
+
+
+def wanted_of(planned: planning.TransferPlan) -> pairs.Wanted:
+    """Return what is compared after a transfer: every column that was carried as it was."""
+    tables, columns, where = {}, {}, {}
+    for one in planned.flows:
+        flow = one.flow
+        if flow.table is None or flow.change is not None:
+            continue
+        tables[flow.table] = flow.target
+        columns[flow.table] = {
+            column.plain or column.expression: column.name
+            for column in one.columns
+            if column.found is not None
+        }
+        if flow.where:
+            where[flow.table] = (flow.where, "")
+    return pairs.Wanted(tables=tables, columns=columns, where=where)

@@ -122,7 +122,11 @@ class FoundColumn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
-    """An index; `columns` may hold SQL expressions, marked by `Sql`."""
+    """An index; `columns` may hold SQL expressions, marked by `Sql`.
+
+    `method` is how it is kept where that is no tree ("gin", "fulltext"); `extras` are words of
+    the engine's own for what nothing else here says ("INCLUDE (a)", "NULLS NOT DISTINCT").
+    """
 
     name: str
     columns: tuple[str | Sql, ...]
@@ -132,11 +136,17 @@ class Index:
     descending: tuple[bool, ...] = ()
     sql: str | None = None
     valid: bool = True
+    method: str = ""
+    extras: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForeignKey:
-    """Columns of one table that refer to a key of another (or the same) table."""
+    """Columns of one table that refer to a key of another (or the same) table.
+
+    A `deferrable` one is checked when a transaction commits, an `immediate` one of those at each
+    statement unless a transaction asks otherwise. `full` is MATCH FULL.
+    """
 
     name: str | None
     columns: tuple[str, ...]
@@ -145,14 +155,17 @@ class ForeignKey:
     on_delete: Action | None = None
     on_update: Action | None = None
     deferrable: bool = False
+    immediate: bool = False
+    full: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unique:
-    """A unique constraint."""
+    """A unique constraint; `extras` are words of the engine's own for what is not said here."""
 
     name: str | None
     columns: tuple[str, ...]
+    extras: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,7 +31,9 @@ DEFAULT_DIRECTORY: Final = "migrations"
 REPORTS_DIRECTORY: Final = "reports"
 URL_VARIABLE: Final = "WHIMBREL_DATABASE_URL"
 
-_TOP_KEYS: Final = ("databases", "default_database", "migrations", "reports", "rows", "validate")
+_TOP_KEYS: Final = (
+    *("databases", "default_database", "migrations", "reports", "rows", "transfers", "validate"),
+)
 _DATABASE_KEYS: Final = ("migrations", "rows", "sql_dialect", "url")
 _MIGRATIONS_KEYS: Final = ("directory", "sql_dialect")
 _REPORTS_KEYS: Final = ("directory", "write")
@@ -132,6 +134,27 @@ class RuleConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TransferConfig:
+    """How rows go from one database into another, as [transfers.NAME] says it.
+
+    What it means is the work of `transfers`. `lines` has file and line of its keys, by their
+    whole path below the name; a relative file in it starts at `folder`.
+    """
+
+    name: str
+    said: Mapping[str, object]
+    folder: Path
+    lines: Mapping[tuple[str, ...], str]
+
+    def line(self, *keys: str) -> str:
+        """Return file and line of a key, or of the nearest thing around it."""
+        for length in range(len(keys), 0, -1):
+            if keys[:length] in self.lines:
+                return self.lines[keys[:length]]
+        return self.lines[()]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """What whimbrel.toml says, or what holds without one (`file` is None)."""
 
@@ -144,6 +167,7 @@ class Config:
     rows: pacing.RowsConfig = pacing.DEFAULTS
     replicas: tuple[DatabaseConfig, ...] = ()
     rules: Mapping[str, RuleConfig] = field(default_factory=dict)
+    transfers: Mapping[str, TransferConfig] = field(default_factory=dict)
 
 
 # --- reading --------------------------------------------------------------------------------
@@ -208,6 +232,9 @@ def read(file: Path) -> Config:
         replicas=_replicas(document, rows, bare),
         rules=MappingProxyType(
             {name: _rule(document, name, databases) for name in document.table(("validate",))}
+        ),
+        transfers=MappingProxyType(
+            {name: _transfer(document, name) for name in document.table(("transfers",))}
         ),
     )
 
@@ -335,6 +362,23 @@ def _rule(document: _Document, name: str, databases: Mapping[str, DatabaseConfig
         said=said,
         databases=None if about is None else tuple(about),
         lines={"": document.where(at)} | {key: document.where((*at, key)) for key in said},
+    )
+
+
+def _transfer(document: _Document, name: str) -> TransferConfig:
+    at = ("transfers", name)
+    if not _ALIAS.fullmatch(name):
+        raise document.refuse(
+            at,
+            f"{name!r} cannot be the name of a transfer",
+            remedy="use letters, digits, _ - and .",
+        )
+    return TransferConfig(
+        name=name,
+        said=document.table(at),
+        folder=document.file.parent,
+        lines={(): document.where(at)}
+        | {keys[2:]: document.where(keys) for keys in document.lines if keys[:2] == at},
     )
 
 

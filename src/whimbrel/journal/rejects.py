@@ -5,8 +5,11 @@ They are put aside by `parts`, in the transaction of their batch or chunk. Nothi
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -15,6 +18,12 @@ from whimbrel.engines import base
 from whimbrel.journal import parts, tables
 
 Place = tuple[int, int, int, int]
+
+_TRANSFER: Final = "transfer"
+
+# What a server says of the one row that it refused, behind the reason that it has for many.
+_OF_ONE: Final = re.compile(r"\s+(?:DETAIL|CONTEXT|HINT):.*", re.DOTALL)
+_ROW_NUMBER: Final = re.compile(r"\s+at row \d+$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +48,11 @@ class Kept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Count:
-    """How many rows of a table were put aside in a run for one reason, and written since."""
+    """How many rows of a table were put aside in a run for one reason, and written since.
+
+    What a server said beside the reason of the single row is left out of it. `anew` is the later
+    run that has filled the table again, None if there is none.
+    """
 
     run: int
     table: str
@@ -47,6 +60,7 @@ class Count:
     rule: str | None
     rows: int
     replayed: int
+    anew: int | None = None
 
 
 def read_id(text: str) -> Place | None:
@@ -75,18 +89,37 @@ class Rejects:
         groups = [columns.run, columns.table_name, columns.reason]
         number = sa.func.count()
         query = (
-            sa.select(*groups, rule.label("rule"), number.label("n"), replayed.label("replayed"))
-            .where(*self._where(run, table, ()))
-            .group_by(*groups, *([columns.rule] if self._marks else []))
-            .order_by(columns.run.desc(), columns.table_name, number.desc(), columns.reason)
-        )
-        return [
-            Count(
-                run=int(row.run), table=row.table_name, reason=row.reason, rule=row.rule,
-                rows=int(row.n), replayed=int(row.replayed),
+            sa.select(
+                *groups,
+                columns.position,
+                rule.label("rule"),
+                number.label("n"),
+                replayed.label("replayed"),
             )
-            for row in self._connection.execute(query)
-        ]  # fmt: skip
+            .where(*self._where(run, table, ()))
+            .group_by(*groups, columns.position, *([columns.rule] if self._marks else []))
+            .order_by(columns.run.desc(), columns.table_name, columns.reason)
+        )
+        found: dict[tuple[int, str, str, str | None], Count] = {}
+        rows = self._connection.execute(query).all()
+        steps = {(int(row.run), int(row.position)) for row in rows}
+        anew = {at: self.filled_anew(*at) for at in steps}
+        for row in rows:
+            reason = _ROW_NUMBER.sub("", _OF_ONE.sub("", row.reason))
+            place = (int(row.run), row.table_name, reason, row.rule)
+            known = found.get(place) or Count(
+                run=place[0],
+                table=place[1],
+                reason=reason,
+                rule=row.rule,
+                rows=0,
+                replayed=0,
+                anew=anew[int(row.run), int(row.position)],
+            )
+            found[place] = dataclasses.replace(
+                known, rows=known.rows + int(row.n), replayed=known.replayed + int(row.replayed)
+            )
+        return sorted(found.values(), key=lambda one: (-one.run, one.table, -one.rows))
 
     def places(
         self,
@@ -96,7 +129,11 @@ class Rejects:
         only: Collection[Place] = (),
         waiting: bool = False,
     ) -> list[Place]:
-        """Return where they are, in order; `waiting` leaves out those that were written since."""
+        """Return where they are, the newest run first.
+
+        `waiting` leaves out those that were written since, and those whose table a later run has
+        filled anew.
+        """
         columns = tables.REJECTS.c
         conditions = self._where(run, table, only)
         if waiting and self._marks:
@@ -104,12 +141,36 @@ class Rejects:
         query = (
             sa.select(columns.run, columns.position, columns.part, columns.number)
             .where(*conditions)
-            .order_by(columns.run, columns.position, columns.part, columns.number)
+            .order_by(columns.run.desc(), columns.position, columns.part, columns.number)
         )
-        return [
+        found = [
             (int(row.run), int(row.position), int(row.part), int(row.number))
             for row in self._connection.execute(query)
         ]
+        if not waiting:
+            return found
+        anew = {at: self.filled_anew(*at) for at in {(one[0], one[1]) for one in found}}
+        return [one for one in found if anew[one[0], one[1]] is None]
+
+    def filled_anew(self, run: int, position: int) -> int | None:
+        """Return the last transfer that has done a step again since, None if there is none.
+
+        What an earlier one put aside has been copied by then, or put aside once more.
+        """
+        steps, runs = tables.STEPS.c, tables.RUNS.c
+        title = self._connection.execute(
+            sa.select(steps.step)
+            .join(tables.RUNS, runs.id == steps.run)
+            .where(steps.run == run, steps.position == position, runs.direction == _TRANSFER)
+        ).scalar()
+        if title is None:
+            return None
+        later = self._connection.execute(
+            sa.select(sa.func.max(steps.run))
+            .join(tables.RUNS, runs.id == steps.run)
+            .where(steps.run > run, steps.step == title, runs.direction == _TRANSFER)
+        ).scalar()
+        return None if later is None else int(later)
 
     def read(self, places: Sequence[Place]) -> Iterator[Kept]:
         """Yield the rows of these places, in their order; what is gone is left out."""

@@ -5,9 +5,14 @@ The rules are in `cleanse` and in the users' own functions; `copier` calls them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
+
+from whimbrel.engines import base, forms, portable
+
+# So many samples of a rule are kept.
+SAMPLES: Final = 5
 
 # A row on its way through Python: the text of each value in its form (`engines.forms`), by the
 # name of the target's column.
@@ -16,11 +21,15 @@ Texts = dict[str, str | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejected:
-    """A row that a rule or the target refused: which rule, why, and the row as it was read."""
+    """A row that a rule or the target refused: which rule, why, and the row as it was read.
+
+    `place` is its place among the rows that were given.
+    """
 
     row: Texts
     rule: str
     reason: str
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,13 +46,17 @@ class Cleansed:
 class Changed:
     """What came of some rows: those to be written, those that were not, what was done to values.
 
-    `dropped` counts rows that a rule left out because it was told to (copies of others).
+    `dropped` counts rows that a rule left out because it was told to (copies of others), `more`
+    the rows that a function made beyond one of each: given + more = rows + rejected + dropped.
+    `origins` are, for each of `rows`, the place of the row that it was made of.
     """
 
     rows: list[Texts]
     rejected: list[Rejected] = field(default_factory=list)
     cleansed: list[Cleansed] = field(default_factory=list)
     dropped: int = 0
+    more: int = 0
+    origins: list[int] = field(default_factory=list)
 
 
 class Change(Protocol):
@@ -55,3 +68,23 @@ class Change(Protocol):
 
     def apply(self, rows: Sequence[Texts]) -> Changed:
         """Return what comes of rows; the same for the same rows, whenever it is called."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether it leaves every row as it is."""
+
+    @property
+    def replaced(self) -> frozenset[str]:
+        """Columns that get other values altogether, whatever the source has in them."""
+
+    def keeps(self, column: str) -> bool:
+        """Whether the values of a column go as they are, whatever becomes of others."""
+
+    def bound(self, read: Mapping[str, forms.Form], write: Mapping[str, forms.Form]) -> Change:
+        """Return the same with the forms in which values come and go on, by column."""
+
+    def accepted(self) -> Mapping[str, frozenset[portable.Question]]:
+        """Return, by column, the troublesome values that it takes care of."""
+
+    def within(self, session: base.Session, came: Changed, rows: Sequence[Texts]) -> Changed:
+        """Put into what came of `rows` what only the target knows, in its open transaction."""

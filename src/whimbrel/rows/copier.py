@@ -287,16 +287,19 @@ class _Slow:
             return [_Text(row, row) for row in rows]
         made: list[_Text] = []
         names = [one.column.name for one in self._task.written]
-        for row in rows:
-            # One by one, so that every row that comes of it knows where it is from.
-            texts = {name: _decoded(text) for name, text in zip(self._read, row, strict=True)}
-            came = change.apply([texts])
-            for reject in came.rejected:
-                self._reject(row, reject.reason, rule=reject.rule)
-            self._tally.dropped += came.dropped
-            for one in came.cleansed:
-                self._count(one)
-            made += [_Text(tuple(_encoded(new.get(n)) for n in names), row) for new in came.rows]
+        given = [
+            {name: _decoded(text) for name, text in zip(self._read, row, strict=True)}
+            for row in rows
+        ]
+        came = change.within(self._ends.target, change.apply(given), given)
+        for reject in came.rejected:
+            self._reject(rows[reject.place], reject.reason, rule=reject.rule)
+        self._tally.dropped += came.dropped
+        for one in came.cleansed:
+            self._count(one)
+        origins = came.origins or range(len(came.rows))
+        for place, new in zip(origins, came.rows, strict=True):
+            made.append(_Text(tuple(_encoded(new.get(name)) for name in names), rows[place]))
         return made
 
     def _count(self, one: changed.Cleansed) -> None:
@@ -373,7 +376,7 @@ class _Slow:
         if len(self._tally.rejects) >= self._task.room:
             names = [carried[at].value.column.name for at in self._task.key]
             said = ", ".join(f"{n} = {v!r}" for n, v in zip(names, key, strict=True))
-            raise errors.RowFailed(
+            failed = errors.RowFailed(
                 self._task.flow,
                 key=said or ", ".join(f"{n} = {v!r}" for n, v in list(shown.items())[:3]),
                 cause=reason,
@@ -384,6 +387,8 @@ class _Slow:
                 "command again\n"
                 "or let so many rows go to the rejects, with their values:  --max-rejects N",
             )
+            failed.database = self._ends.target.url
+            raise failed
         self._tally.rejects.append(reject)
 
 

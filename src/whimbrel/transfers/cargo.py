@@ -16,7 +16,7 @@ from whimbrel import errors, tables
 from whimbrel.engines import base, codec, forms, transport
 from whimbrel.journal import values
 from whimbrel.proof import sides
-from whimbrel.rows import copier, keys
+from whimbrel.rows import changed, copier, keys
 from whimbrel.transfers import plan as planning
 
 # So many rows tell how large one is.
@@ -56,6 +56,7 @@ class Bound:
     where: str
     key: tuple[int, ...]
     walked: keys.Key
+    change: changed.Change | None = None
 
     def cargo(self, way: keys.Walkway | None, range_: keys.Range) -> transport.Cargo:
         """Return the rows of a range."""
@@ -86,7 +87,7 @@ class Bound:
             table=self.target,
             written=self.written,
             key=self.key,
-            change=self.planned.flow.change,
+            change=self.change,
             room=room,
         )
 
@@ -95,35 +96,54 @@ def bind(seat: sides.Seat, planned: planning.PlannedFlow, target: Target) -> Bou
     """Bind a flow to both databases; raise NotComparable for what cannot be carried."""
     engine, flow = seat.engine, planned.flow
     source = planned.source or tables.Table(name=flow.name, columns=())
-    read, written = [], []
+    read: list[transport.Carried] = []
+    written: list[transport.Carried] = []
+    own: dict[str, forms.Form] = {}
     for column in planned.columns:
         into = target.table.column(column.name)
         if into.generated is not None:
             continue
         if column.found is None:
             # Only rules give it a value: a text in the target's own form.
-            own = target.forms[column.name]
-            value = codec.Value(sql="NULL", column=into, form=own)
+            form = dataclasses.replace(target.forms[column.name], padded=False, typed=False)
+            value = codec.Value(sql="NULL", column=into, form=form)
             written.append(transport.Carried(value=value, column=into))
             continue
-        sql = engine.quote(column.plain) if column.plain is not None else f"({column.expression})"
+        plain = dataclasses.replace(seat.codec.form(source, column.found), padded=False)
         form = carried_form(
-            seat.codec.form(source, column.found),
+            plain,
             target.forms[column.name],
             own_text=column.found.type == into.type and into.type.endswith("[]"),
             what=f"{flow.name}.{column.name}",
         )
-        value = codec.Value(sql=engine.beside_parameters(sql), column=column.found, form=form)
         # Planning has looked at the values, and nothing moves that does not fit.
         fits = flow.change is None
-        carried = transport.Carried(value=value, column=into, fits=fits)
-        read.append(carried)
-        written.append(carried)
+        value = codec.Value(sql=_sql(engine, column), column=column.found, form=form)
+        written.append(transport.Carried(value=value, column=into, fits=fits))
+        # Rules see values as the source has them, not as the target would read them.
+        own[column.name] = plain
+        if flow.change is not None:
+            value = dataclasses.replace(value, form=plain)
+        read.append(transport.Carried(value=value, column=into, fits=fits))
+    change = flow.change
+    if change is not None:
+        for column in planned.beside:
+            if column.found is None:
+                continue
+            plain = dataclasses.replace(seat.codec.form(source, column.found), padded=False)
+            value = codec.Value(sql=_sql(engine, column), column=column.found, form=plain)
+            named = dataclasses.replace(column.found, name=column.name)
+            read.append(transport.Carried(value=value, column=named))
+            own[column.name] = plain
+        change = change.bound(own, {one.column.name: one.value.form for one in written})
+        if change.idle:
+            change = None
+            read = list(written)
     key = _chosen(planned, engine)
-    named = [one.plain for one in planned.columns if one.found is not None]
     rows = planned.source
-    names = rows.primary_key if rows is not None and rows.primary_key else key.columns
-    places = tuple(named.index(name) for name in names if name in named)
+    names = rows.primary_key if rows is not None and rows.primary_key else flow.key or key.columns
+    known = {one.plain or one.name: one.name for one in (*planned.columns, *planned.beside)}
+    places = {one.column.name: at for at, one in enumerate(read)}
     if flow.table is not None:
         stands = engine.beside_parameters(engine.quote(flow.table))
     else:
@@ -135,9 +155,15 @@ def bind(seat: sides.Seat, planned: planning.PlannedFlow, target: Target) -> Bou
         target=target.table,
         source=stands,
         where=engine.beside_parameters(flow.where) if flow.where else "",
-        key=places,
+        key=tuple(places[known[name]] for name in names if known.get(name) in places),
         walked=key,
+        change=change,
     )
+
+
+def _sql(engine: base.Engine, column: planning.PlannedColumn) -> str:
+    sql = engine.quote(column.plain) if column.plain is not None else f"({column.expression})"
+    return engine.beside_parameters(sql)
 
 
 def carried_form(
@@ -175,7 +201,7 @@ def chunks(
 
     A table that cannot be cut, or whose keys the ledger cannot keep, is one chunk.
     """
-    if not bound.walked.columns or bound.planned.flow.table is None:
+    if not bound.walked.columns or bound.planned.flow.table is None or bound.planned.whole:
         return [keys.Range()]
     width = _row_bytes(seat, bound)
     most = max(_LEAST_ROWS, min(options.chunk_rows, math.ceil(options.chunk_bytes / width)))

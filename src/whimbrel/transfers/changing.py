@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from whimbrel import errors
+from whimbrel.engines import base as engines
 from whimbrel.engines import forms, portable
 from whimbrel.rows import changed, cleanse, values
 from whimbrel.rows.cleansing import base, missing
@@ -96,6 +97,15 @@ class Rules:
     # --- the parts -------------------------------------------------------------------------
 
     @property
+    def replaced(self) -> frozenset[str]:
+        """Columns whose keys become others."""
+        return self._keyed
+
+    def keeps(self, column: str) -> bool:
+        """Whether no rule touches a column; what a function does nobody knows."""
+        return self.function is None and column not in self.cleansing and column not in self._keyed
+
+    @property
     def _keyed(self) -> frozenset[str]:
         return frozenset({*self.uuids, *self.offsets, *(use.column for use in self.keys)})
 
@@ -144,6 +154,14 @@ class Rules:
             dropped=dropped,
             more=len(places) - len(set(places)),
         )
+
+    def within(
+        self, session: engines.Session, came: changed.Changed, rows: Sequence[changed.Texts]
+    ) -> changed.Changed:
+        """Put numbered keys in the place of old ones, in the target's open transaction."""
+        if not self.keys:
+            return came
+        return remap.rewrite(remap.KeyMap(), session, self.keys, came, rows)
 
     def _reject(
         self,

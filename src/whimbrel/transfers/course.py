@@ -23,7 +23,7 @@ from whimbrel.journal import chunks, journal, parts
 from whimbrel.proof import sides
 from whimbrel.rows import changed, copier, keys
 from whimbrel.schema import convert
-from whimbrel.transfers import cargo, lanes
+from whimbrel.transfers import cargo, lanes, numbering
 from whimbrel.transfers import plan as planning
 
 _LOOK_SECONDS: Final = 0.5
@@ -249,7 +249,16 @@ class Course:
 
     def _send(self, session: base.Session, statements: Sequence[base.Statement]) -> None:
         for statement in statements:
-            session.execute(statement.sql)
+            result = session.execute(statement.sql)
+            if statement.must_be is not None:
+                answer = result.rows[0][0] if result.rows else None
+                if answer != statement.must_be:
+                    raise errors.TransferFailed(
+                        statement.otherwise or f"{statement.sql} gave {answer!r}",
+                        database=session.url,
+                        left="what was done before stays, with its notes",
+                        cause="rows of the source that break a rule which it does not enforce",
+                    )
 
     def _statements(self, session: base.Session, step: _Step) -> Iterator[base.Statement]:
         if step.action is not None:
@@ -345,15 +354,30 @@ class Course:
         submit = self._elsewhere or crew.submit
         working: dict[Future[copier.Done], _Work] = {}
         queue = [self._begun(step) for step in steps if step.flow is not None]
+        numbering.number(self._side, [work.bound for work in queue], self._open)
         left_in: dict[str, int] = {}
         for work in queue:
             left_in[work.target] = left_in.get(work.target, 0) + 1
-        for work in queue:
-            room = max(0, self._options.max_rejects)
-            for task in work.tasks(room):
-                working[submit(task)] = work
-            if not work.left:
-                self._ended(work, left_in, following, builders)
+        room = max(0, self._options.max_rejects)
+        # Where foreign keys are there already, who is referred to comes first.
+        for level in sorted({work.level for work in queue}):
+            for work in queue:
+                if work.level == level:
+                    for task in work.tasks(room):
+                        working[submit(task)] = work
+                    if not work.left:
+                        self._ended(work, left_in, following, builders)
+            self._awaited(working, crew.stop, left_in, following, builders)
+
+    def _awaited(
+        self,
+        working: dict[Future[copier.Done], _Work],
+        stop: threading.Event,
+        left_in: dict[str, int],
+        following: dict[str, list[_Step]],
+        builders: _Builders,
+    ) -> None:
+        """Wait for all chunks that are under way, and see to tables as they are full."""
         try:
             while working:
                 done, _ = wait(working, timeout=_LOOK_SECONDS, return_when=FIRST_COMPLETED)
@@ -365,7 +389,7 @@ class Course:
                         self._ended(work, left_in, following, builders)
         except BaseException:
             # Chunks that are under way are finished, and no others begun.
-            crew.stop.set()
+            stop.set()
             self._side.drop()
             wait([future for future in working if not future.cancel()])
             raise
@@ -627,6 +651,11 @@ class _Work:
     left: int
     since: float
     target: str
+
+    @property
+    def level(self) -> int:
+        """When it is its turn."""
+        return self.bound.planned.level
 
     def tasks(self, room: int) -> Iterator[copier.Task]:
         for row in self.rows:

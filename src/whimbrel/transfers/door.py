@@ -2,54 +2,61 @@
 
 from __future__ import annotations
 
-import fnmatch
+import difflib
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import sqlalchemy as sa
 
 from whimbrel import clock as clocks
 from whimbrel import config as configs
 from whimbrel import errors, events
 from whimbrel.engines import base, registry
 from whimbrel.transfers import flows as flowing
+from whimbrel.transfers import mapping, reading, rulebook
 from whimbrel.transfers import plan as planning
-from whimbrel.transfers import reading
 from whimbrel.transfers import transfer as transferring
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picked:
-    """Which tables go, as names or patterns, and which rows of them."""
+    """Which tables go, as names or patterns, which rows of them, and by which rules."""
 
     tables: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
-    where: Mapping[str, str] | None = None
+    where: Mapping[str, str] = field(default_factory=dict)
+    rules: rulebook.Mapping | None = None
 
     def flows(self, source: reading.Source) -> tuple[flowing.Flow, ...]:
-        """Return one flow for each table; raise TableNotFound for a name that is none."""
-        names = list(source.tables)
-        for said in (*self.tables, *self.exclude, *(self.where or {})):
-            if not any(_fits(name, said) for name in names):
-                raise errors.TableNotFound(said, known=names)
-        chosen = [
-            name
-            for name in names
-            if (not self.tables or any(_fits(name, said) for said in self.tables))
-            and not any(_fits(name, said) for said in self.exclude)
-        ]
-        if not chosen:
+        """Return what goes where; raise TableNotFound, BadMapping."""
+        chosen = mapping.Chosen(tables=self.tables, exclude=self.exclude, where=self.where)
+        found = mapping.made(self.rules, list(source.tables.values()), source.engine, chosen)
+        if not found:
             raise errors.UsageError(
-                "there is no table to transfer", remedy="see what there is:  whimbrel status"
+                "there is no table to transfer",
+                remedy="see which tables the source has:  whimbrel transfer … --dry-run",
             )
-        return tuple(
-            flowing.Flow(name=name, table=name, target=name, where=(self.where or {}).get(name, ""))
-            for name in chosen
-        )
+        return found
 
 
-def _fits(name: str, said: str) -> bool:
-    return name == said or fnmatch.fnmatchcase(name, said)
+def rules_of(
+    rules: str | rulebook.Mapping | None, config: configs.Config
+) -> rulebook.Mapping | None:
+    """Return rules by their name in whimbrel.toml, or as they are given; raise UsageError."""
+    if rules is None or isinstance(rules, rulebook.Mapping):
+        return rules
+    for said in config.transfers.values():
+        if said.name == rules:
+            return rulebook.read(said)
+    near = difflib.get_close_matches(rules, list(config.transfers), 1)
+    raise errors.UsageError(
+        f"there are no rules called {rules!r}",
+        where=str(config.file) if config.file is not None else None,
+        remedy=f"did you mean {near[0]!r}?" if near else f"write them:  [transfers.{rules}]",
+    )
 
 
 def database(named: str, config: configs.Config) -> configs.DatabaseConfig:
@@ -72,6 +79,18 @@ def opened(
     return registry.open_session(located.render_as_string(hide_password=False), read_only=read_only)
 
 
+def imagined(database: configs.DatabaseConfig) -> base.Session:
+    """Open a session that cannot write, for a plan; a file that does not exist is not made."""
+    engine, parsed = registry.parse(database.real_url())
+    located = engine.located(parsed, database.folder)
+    if engine.exists(located):
+        return opened(database, read_only=True)
+    # An empty database that is nowhere stands for the one that is not there yet.
+    session = registry.open_session(sa.URL.create(located.drivername).render_as_string())
+    session.url = configs.masked(located.render_as_string())
+    return session
+
+
 def request(
     source: str,
     target: str,
@@ -79,21 +98,35 @@ def request(
     tables: Sequence[str] = (),
     exclude: Sequence[str] = (),
     where: Mapping[str, str] | None = None,
+    rules: str | rulebook.Mapping | None = None,
     options: planning.Options | None = None,
+    executor: Executor | None = None,
     folder: Path | str | None = None,
     command: str = "whimbrel transfer",
+    look: bool = False,
 ) -> transferring.Request:
-    """Return what is asked for; raise UnknownDatabase, BadUrl, UsageError."""
+    """Return what is asked for; raise UnknownDatabase, BadUrl, UsageError.
+
+    With `look` the target can only be looked at, for a plan.
+    """
     config = configs.load(Path(folder) if folder is not None else None)
     ends = database(source, config), database(target, config)
-    picked = Picked(tables=tuple(tables), exclude=tuple(exclude), where=where)
+    picked = Picked(
+        tables=tuple(tables),
+        exclude=tuple(exclude),
+        where=where or {},
+        rules=rules_of(rules, config),
+    )
     return transferring.Request(
         source=functools.partial(opened, ends[0], read_only=True),
-        target=functools.partial(opened, ends[1], read_only=False, make=True),
+        target=functools.partial(imagined, ends[1])
+        if look
+        else functools.partial(opened, ends[1], read_only=False, make=True),
         resolve=picked.flows,
         options=options or planning.Options(),
         name=f"transfer from {ends[0].title}",
         command=command,
+        executor=executor,
     )
 
 
@@ -104,12 +137,14 @@ def transfer(
     tables: Sequence[str] = (),
     exclude: Sequence[str] = (),
     where: Mapping[str, str] | None = None,
+    rules: str | rulebook.Mapping | None = None,
     jobs: int = 2,
     schema_only: bool = False,
     data_only: bool = False,
     verify: bool = True,
     existing: str = "refuse",
     max_rejects: int = 0,
+    executor: Executor | None = None,
     folder: Path | str | None = None,
     tell: events.Listener = events.nobody,
     clock: clocks.Clock = clocks.SYSTEM,
@@ -117,7 +152,9 @@ def transfer(
     """Move tables with all that belongs to them into another database, and prove it.
 
     `source` and `target` are names in whimbrel.toml or URLs. `tables` and `exclude` are names or
-    patterns (`log_*`), `where` has a condition in the source's SQL by table. `existing` says what
+    patterns (`log_*`), `where` has a condition in the source's SQL by table. `rules` are a
+    Mapping, or the name of one in whimbrel.toml, for other tables and columns than the source's.
+    `executor` copies chunks elsewhere: processes, a cluster. `existing` says what
     to do about tables that the target has: "refuse", "replace" (drop them) or "fill" (they have to
     be empty). So many rows as `max_rejects` may be put aside. Called again after it was stopped,
     it goes on where it was.
@@ -140,7 +177,9 @@ def transfer(
         tables=tables,
         exclude=exclude,
         where=where,
+        rules=rules,
         options=options,
+        executor=executor,
         folder=folder,
         command="whimbrel.transfer",
     )
@@ -154,6 +193,7 @@ def plan_transfer(
     tables: Sequence[str] = (),
     exclude: Sequence[str] = (),
     where: Mapping[str, str] | None = None,
+    rules: str | rulebook.Mapping | None = None,
     schema_only: bool = False,
     data_only: bool = False,
     existing: str = "refuse",
@@ -162,7 +202,15 @@ def plan_transfer(
     """Return what `transfer` would do; both databases are only read."""
     options = options_of(schema_only=schema_only, data_only=data_only, existing=existing)
     asked = request(
-        source, target, tables=tables, exclude=exclude, where=where, options=options, folder=folder
+        source,
+        target,
+        tables=tables,
+        exclude=exclude,
+        where=where,
+        rules=rules,
+        options=options,
+        folder=folder,
+        look=True,
     )
     return transferring.plan(asked)
 

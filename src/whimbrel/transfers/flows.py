@@ -43,7 +43,8 @@ class Flow:
 
     `key` are columns that name a row of a query. `beside` are columns that are read for `change`
     and not written: it finds them under their `target`. `left_out` has, by reason, conditions
-    for rows of the table that do not go, to be counted for the report.
+    for rows of the table that do not go, to be counted for the report. `own_rows` says that
+    `where` only leaves out the rows of heirs.
     """
 
     name: str
@@ -58,4 +59,5 @@ class Flow:
     change: Change | None = None
     key: tuple[str, ...] = ()
     beside: tuple[FlowColumn, ...] = ()
+    own_rows: bool = False
     left_out: Mapping[str, str] = field(default_factory=dict)

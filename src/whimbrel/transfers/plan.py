@@ -74,12 +74,19 @@ class PlannedColumn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedFlow:
-    """A flow with what its columns are; `rows` is about how many there are."""
+    """A flow with what its columns are; `rows` is about how many there are.
+
+    Into tables that have their foreign keys already, those of a lower `level` are copied first,
+    and one that refers to itself as a `whole`.
+    """
 
     flow: flowing.Flow
     source: tables.Table | None
     columns: tuple[PlannedColumn, ...]
     rows: int | None
+    beside: tuple[PlannedColumn, ...] = ()
+    level: int = 0
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +103,11 @@ class TransferPlan:
     notes: tuple[str, ...] = ()
     options: Options = field(default_factory=Options)
     fingerprint: str = ""
+
+    @property
+    def same_engine(self) -> bool:
+        """Whether both databases are of one engine."""
+        return self.source.engine == self.target.engine
 
     @property
     def refused(self) -> tuple[judging.Loss, ...]:
@@ -203,30 +215,36 @@ class Planner:
         flows: Sequence[flowing.Flow],
         source: reading.Source,
         options: Options,
-        accepted: Mapping[str, Mapping[str, frozenset[portable.Question]]] | None = None,
     ) -> None:
         self._side = side
         self._target = target
         self._flows = flows
         self._source = source
         self._options = options
-        self._accepted = accepted or {}
         self._losses: list[judging.Loss] = []
         self._notes: list[str] = []
+        # What tables that are there take, by table and column.
+        self._there: dict[tuple[str, str], portable.Offer] = {}
 
     def plan(self, *, resuming: bool = False) -> TransferPlan:
         """Return the plan; raise TargetNotEmpty, TableNotFound, ColumnNotFound, UsageError."""
+        self._flows = list(self._once(self._flows))
         planned = [self._flow(flow) for flow in self._flows]
         drops: tuple[convert.Action, ...] = ()
         if not resuming:
             drops = self._existing()
+        if not self._options.schema or self._options.existing is Existing.FILL:
+            self._there = self._known(planned)
         profiles = self._profiles(planned) if self._options.data else {}
         if self._options.schema:
             schema, offers = self._schema(planned, profiles)
         else:
-            schema, offers = convert.Schema(tables=()), self._known(planned)
+            schema, offers = convert.Schema(tables=()), self._there
         planned = [self._typed(one, offers) for one in planned]
+        if not schema.tables:
+            planned = self._levelled(planned)
         self._judge(planned, offers, profiles)
+        self._judge_keys(planned)
         plan = TransferPlan(
             source=_place(self._side.run(lambda seat: seat.session)),
             target=_place(self._target),
@@ -239,6 +257,33 @@ class Planner:
             options=self._options,
         )
         return dataclasses.replace(plan, fingerprint=self._fingerprint(plan))
+
+    def _once(self, flows: Sequence[flowing.Flow]) -> Iterator[flowing.Flow]:
+        """Yield flows so that no row goes twice, where one table's rows are also another's.
+
+        Between databases of one engine each table brings its own rows. Elsewhere a partitioned
+        table becomes one plain table, with all its rows, and its partitions none.
+        """
+        heirs = self._source.heirs
+        going = {flow.table for flow in flows}
+        for flow in flows:
+            parent, partition = heirs.get(flow.table or "", ("", False))
+            if partition and parent in going and not self._same_engine:
+                self._notes.append(
+                    f"{flow.table!r} is a partition: its rows go into the table of {parent!r}"
+                )
+                continue
+            has = [part for child, (of, part) in heirs.items() if of == flow.table]
+            if has and flow.table is not None and (self._same_engine or not all(has)):
+                own = self._source.engine.own_rows(flow.table)
+                where = f"({flow.where}) AND {own}" if flow.where else own
+                yield dataclasses.replace(flow, where=where, own_rows=not flow.where)
+            else:
+                yield flow
+
+    @property
+    def _same_engine(self) -> bool:
+        return self._source.answered == self._target.engine.answered_by(self._target)
 
     # --- what goes where ----------------------------------------------------------------------
 
@@ -263,6 +308,7 @@ class Planner:
                 f"the query of {flow.name!r} does not say its columns",
                 remedy='say them:  columns = {id = "a.id", …}',
             )
+        beside = tuple(self._computed(flow, table, one) for one in flow.beside)
         found = [one.found for one in columns]
         where = table or tables.Table(name=flow.name, columns=())
         means = self._side.run(
@@ -274,7 +320,9 @@ class Planner:
             for one in columns
         ]
         rows = self._source.estimates.get(flow.table) if flow.table is not None else None
-        return PlannedFlow(flow=flow, source=table, columns=tuple(columns), rows=rows)
+        return PlannedFlow(
+            flow=flow, source=table, columns=tuple(columns), rows=rows, beside=beside
+        )
 
     def _computed(
         self, flow: flowing.Flow, table: tables.Table | None, column: flowing.FlowColumn
@@ -288,8 +336,10 @@ class Planner:
             return PlannedColumn(
                 name=column.target, plain=None, expression="", found=None, meaning=None
             )
-        asked = table or _of_query(flow)
-        described = self._side.run(lambda seat: seat.codec.described(asked, column.expression))
+        asked = table or tables.Table(name=flow.name, columns=())
+        described = self._side.run(
+            lambda seat: seat.codec.described(asked, column.expression, query=flow.query)
+        )
         return PlannedColumn(
             name=column.target,
             plain=None,
@@ -301,10 +351,42 @@ class Planner:
     def _ordered(self, planned: Sequence[PlannedFlow]) -> list[PlannedFlow]:
         """Return flows largest first, but those that others refer to before these."""
         place = {id(one): at for at, one in enumerate(planned)}
-        after = any(getattr(one.flow.change, "keys", None) for one in planned)
-        if after:
-            return list(planned)  # the order in which the rules give them is that of their keys
-        return sorted(planned, key=lambda one: (-(one.rows or 0), place[id(one)]))
+        return sorted(planned, key=lambda one: (one.level, -(one.rows or 0), place[id(one)]))
+
+    def _levelled(self, planned: Sequence[PlannedFlow]) -> list[PlannedFlow]:
+        """Return flows with the order that the foreign keys of tables that are there demand."""
+        catalog = self._target.engine.catalog(self._target)
+        found = {one.flow.target: catalog.table(one.flow.target) for one in planned}
+        needs = {
+            name: {key.ref_table for key in table.foreign_keys} & set(found)
+            for name, table in found.items()
+        }
+        levels: dict[str, int] = {}
+        while len(levels) < len(needs):
+            free = [
+                name
+                for name, others in needs.items()
+                if name not in levels and others - {name} <= set(levels)
+            ]
+            if not free:
+                stuck = sorted(set(needs) - set(levels))
+                raise errors.RefusedError(
+                    f"these tables refer to each other in a circle: {errors.names(stuck)}",
+                    database=self._target.url,
+                    left="nothing was written",
+                    remedy="drop one of the foreign keys between them, and add it again when "
+                    "the rows are there",
+                )
+            level = len(set(levels.values()))
+            levels.update(dict.fromkeys(free, level))
+        return [
+            dataclasses.replace(
+                one,
+                level=levels[one.flow.target],
+                whole=one.flow.target in needs[one.flow.target],
+            )
+            for one in planned
+        ]
 
     # --- what the target has ------------------------------------------------------------------
 
@@ -389,7 +471,9 @@ class Planner:
         meaning = column.meaning
         if meaning is None:
             return frozenset()
-        if self._same(one) and column.name not in one.flow.types:
+        if self._same(one) and not self._there:
+            return frozenset()
+        if one.flow.change is not None and column.name in one.flow.change.replaced:
             return frozenset()
         converter = self._target.engine.converter(self._target)
         key = self._is_key(one, column)
@@ -400,6 +484,9 @@ class Planner:
     def _offer(
         self, one: PlannedFlow, column: PlannedColumn, found: portable.Facts
     ) -> portable.Offer:
+        there = self._there.get((one.flow.target, column.name))
+        if there is not None:
+            return there
         converter = self._target.engine.converter(self._target)
         meaning = column.meaning or portable.Meaning(family=forms.Family.TEXT)
         wish = one.flow.types.get(column.name)
@@ -433,12 +520,17 @@ class Planner:
         profiles: Mapping[str, Mapping[str, portable.Facts]],
     ) -> None:
         for one in planned:
-            accepted = self._accepted.get(one.flow.name, {})
+            change = one.flow.change
+            accepted = change.accepted() if change is not None else {}
             for column in one.columns:
                 offer = offers.get((one.flow.target, column.name))
                 found = profiles.get(one.flow.name, {}).get(column.name)
-                if offer is None or found is None or column.meaning is None:
+                if offer is None or column.meaning is None:
                     continue
+                if found is None:
+                    found = portable.Facts(rows=0 if one.source is not None else one.rows or 0)
+                if change is not None and column.name in change.replaced:
+                    continue  # none of these values will be there
                 self._losses += judging.judge(
                     one.flow.name,
                     column.name,
@@ -449,11 +541,32 @@ class Planner:
                     accepted=accepted.get(column.name, frozenset()),
                 )
 
+    def _judge_keys(self, planned: Sequence[PlannedFlow]) -> None:
+        """See that rows keep the keys that the target will insist on, where nobody has seen to it.
+
+        Rows that rules change are seen to by the target itself.
+        """
+        if not self._options.data or self._source.engine.can.trusted_keys:
+            return
+        going = {one.flow.table for one in planned if not one.flow.where}
+        parents = {name: table for name, table in self._source.tables.items() if name in going}
+        found = [
+            self._side.submit(
+                lambda seat, one=one: judging.profile_keys(  # type: ignore[misc]
+                    seat.session, one.source, parents=parents, where=one.flow.where
+                )
+            )
+            for one in planned
+            if one.source is not None and one.flow.change is None
+        ]
+        for future in found:
+            self._losses += future.result()
+
     # --- the schema ---------------------------------------------------------------------------
 
     def _same(self, one: PlannedFlow) -> bool:
         """Whether a table goes to the same engine as it is, by the server's own words."""
-        if self._source.answered != self._target.engine.answered_by(self._target):
+        if not self._same_engine:
             return False
         flow = one.flow
         return (
@@ -469,7 +582,7 @@ class Planner:
     ) -> tuple[convert.Schema, dict[tuple[str, str], portable.Offer]]:
         offers: dict[tuple[str, str], portable.Offer] = {}
         if self._options.existing is Existing.FILL:
-            return convert.Schema(tables=()), self._known(planned)
+            return convert.Schema(tables=()), self._there
         if all(self._same(one) for one in planned):
             return self._copied(planned), offers
         meanings: dict[tuple[str, str], portable.Meaning] = {}
@@ -611,12 +724,6 @@ class Planner:
         parts += [self._options.schema, self._options.data]
         digest.update(repr(parts).encode())
         return digest.hexdigest()
-
-
-def _of_query(flow: flowing.Flow) -> tables.Table:
-    raise errors.UsageError(
-        f"the columns of the query {flow.name!r} have to be described by the query itself"
-    )
 
 
 def _place(session: base.Session) -> Place:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from whimbrel import errors
 from whimbrel import tables as shapes
-from whimbrel.engines import inventory, portable, profiling
+from whimbrel.engines import base, inventory, portable, profiling
 from whimbrel.proof import sides
 from whimbrel.rows import keys
 
@@ -25,11 +25,13 @@ class Source:
     """What the source's catalog says; `answered` is the engine that really answered."""
 
     answered: str
+    engine: base.Engine
     tables: Mapping[str, shapes.Table]
     things: tuple[inventory.Thing, ...]
     counters: tuple[inventory.Counter, ...]
     estimates: Mapping[str, int | None]
     identity: tuple[object, ...]
+    heirs: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
 
     def table(self, name: str) -> shapes.Table:
         """Return a table, or raise TableNotFound."""
@@ -47,11 +49,13 @@ def read(seat: sides.Seat) -> Source:
     stock = engine.inventory(session)
     return Source(
         answered=engine.answered_by(session),
+        engine=engine,
         tables=found,
         things=tuple(stock.things()),
         counters=tuple(stock.counters()),
         estimates={name: engine.estimate(session, name) for name in names},
         identity=engine.identity(session),
+        heirs=catalog.heirs(),
     )
 
 

@@ -77,8 +77,8 @@ class Listing:
 
     @property
     def waiting(self) -> int:
-        """Return how many were not written since."""
-        return sum(one.rows - one.replayed for one in self.counts)
+        """Return how many were not written since, and can be."""
+        return sum(one.rows - one.replayed for one in self.counts if one.anew is None)
 
     def as_json(self) -> dict[str, object]:
         """Return it as plain values."""
@@ -205,7 +205,8 @@ def replay(
 
     `values` are texts (None: NULL) for columns of the target, in place of those that were kept.
     Rows that a rule refused are only written with `as_read`: as they were read, with no rule
-    applied. What cannot be written stays among the rejects.
+    applied. What cannot be written stays among the rejects. Those of a table that a later transfer
+    has filled anew are left alone: it has copied them, or put them aside once more.
 
     Raises LockHeld, TransferFailed, UsageError, UnknownDatabase, BadUrl, DatabaseUnavailable.
     """
@@ -221,7 +222,7 @@ def replay(
         with _locked(session, clock) as lock:
             notes.ensure()
             found = rejects.Rejects(session, clock)
-            places = found.places(run=run, table=table, only=wanted, waiting=True)
+            places = found.places(run=run, table=table, only=wanted, waiting=not wanted)
             rows = list(found.read(places))
             session.rollback()
             return _Replay(session, found, lock, values or {}, as_read=as_read).all_of(rows)
@@ -299,6 +300,12 @@ class _Replay:
         return Replayed(database=self.session.url, written=tuple(written), left=tuple(left))
 
     def _write(self, one: rejects.Kept) -> bool:
+        if one.replayed_at is not None:
+            raise Wrong(f"it was written already, at {one.replayed_at}")
+        later = self.found.filled_anew(one.place[0], one.place[1])
+        self.session.rollback()
+        if later is not None:
+            raise Wrong(f"run {later} has filled its table anew since")
         if one.reject.again is None:
             raise Wrong("it was put aside by a migration, not by a transfer")
         row = kept.load(one.reject.again)

@@ -7,6 +7,7 @@ are put together, under the lock of the target and one moment of the source.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import getpass
 import os
 import secrets
@@ -26,7 +27,7 @@ from whimbrel.journal import rejects as putaside
 from whimbrel.proof import differ, pairs, sides
 from whimbrel.proof import verify as verifying
 from whimbrel.rows import copier
-from whimbrel.transfers import course, flows, reading, remote
+from whimbrel.transfers import course, flows, lanes, reading, remote
 from whimbrel.transfers import plan as planning
 
 Open = Callable[[], base.Session]
@@ -57,6 +58,7 @@ class Transfer:
     rejects: tuple[parts.Reject, ...] = ()
     reasons: tuple[putaside.Count, ...] = ()
     notes: tuple[str, ...] = ()
+    miscounted: tuple[str, ...] = ()
     verification: verifying.Verification | None = field(default=None, repr=False)
 
     @property
@@ -77,7 +79,7 @@ class Transfer:
     @property
     def ok(self) -> bool:
         """Whether everything arrived, as far as it was looked at."""
-        return not self.rejected and self.equal is not False
+        return not (self.rejected or self.miscounted) and self.equal is not False
 
     def as_json(self) -> dict[str, object]:
         """Return it as plain values."""
@@ -121,6 +123,7 @@ class Transfer:
                 for one in self.tables
             ],
             "plan": self.plan.as_json(),
+            "miscounted": list(self.miscounted),
             "notes": list(self.notes),
             "verification": None if self.verification is None else self.verification.as_json(),
         }
@@ -130,8 +133,7 @@ class Transfer:
 class Request:
     """What is asked for: both databases, which rows go where, and how.
 
-    `accepted` has, by flow and column, the losses that a rule takes. `executor` copies
-    chunks elsewhere than in sessions of this process.
+    `executor` copies chunks elsewhere than in sessions of this process.
     """
 
     source: Open
@@ -166,18 +168,110 @@ def transfer(
     TransferHalfDone, LockHeld; TransferFailed and RowFailed for what stopped it on its way.
     """
     started, since = clock.now(), clock.seconds()
-    with _source(request) as side:
+    with _said(request), _source(request) as side:
+        tries = 1
+        while True:
+            attempt = _Attempt(request, side, tell, clock, again=tries > 1)
+            try:
+                done = attempt.made()
+                break
+            except Exception as error:  # drivers raise classes of their own
+                if not attempt.lost(error) or tries > request.options.retries:
+                    raise
+                tell(events.Waiting(reason="trying again: the connection to the target was lost"))
+                clock.sleep(lanes.backoff(tries))
+                tries += 1
+        done = dataclasses.replace(
+            done, started_at=clocks.stamp(started), seconds=clock.seconds() - since
+        )
+    tell(
+        events.TransferDone(
+            rows=done.rows, rejected=done.rejected, equal=done.equal, seconds=done.seconds
+        )
+    )
+    return done
+
+
+@contextlib.contextmanager
+def _said(request: Request) -> Iterator[None]:
+    """Say in our words what a driver says when a connection ends where nobody expected it."""
+    try:
+        yield
+    except errors.WhimbrelError:
+        raise
+    except Exception as error:
+        if not isinstance(error, sa.exc.SQLAlchemyError) and "Error" not in type(error).__name__:
+            raise
+        if isinstance(error, AttributeError | TypeError | LookupError | ValueError):
+            raise  # a mistake of ours, not of a connection
+        raise errors.TransferFailed(
+            "the transfer stopped before its end",
+            database=request.name,
+            left="what is committed stays, with its notes",
+            cause=" ".join(str(getattr(error, "orig", None) or error).split()),
+        ) from error
+
+
+class _Attempt:
+    """One attempt, with one session on the target that holds the lock."""
+
+    def __init__(
+        self,
+        request: Request,
+        side: sides.Side,
+        tell: events.Listener,
+        clock: clocks.Clock,
+        *,
+        again: bool,
+    ) -> None:
+        self._request = request
+        self._side = side
+        self._tell = tell
+        self._clock = clock
+        self._again = again
+        self._target: base.Session | None = None
+        self._gone = False
+
+    def lost(self, error: Exception) -> bool:
+        """Whether the target was lost, so that another attempt may go on."""
+        if isinstance(error, errors.LockHeld | errors.DatabaseUnavailable):
+            # The server may still think that we are there.
+            return self._again
+        if isinstance(error, errors.LockLost):
+            return False
+        target = self._target
+        if target is None:
+            return False
+        if isinstance(error, errors.WhimbrelError):
+            return self._gone
+        return self._gone or target.engine.fault(error) is base.Fault.GONE
+
+    @contextlib.contextmanager
+    def _noticing(self, target: base.Session) -> Iterator[None]:
+        """Notice whether the target was lost; whoever asks later finds it closed in any case."""
+        self._target = target
+        try:
+            yield
+        except BaseException:
+            self._gone = target.gone
+            raise
+
+    def made(self) -> Transfer:
+        """Plan, do what is left, and prove it."""
+        request, side, tell, clock = self._request, self._side, self._tell, self._clock
+        since = clock.seconds()
         source = side.run(reading.read)
-        with _held(request, clock) as (target, lock, holder):
+        with _held(request, clock) as (target, lock, holder), self._noticing(target):
             notes = journal.Journal(target, clock)
             half = _half(notes)
             target.rollback()
-            resuming = half is not None and request.options.existing is not _REPLACE
+            replacing = request.options.existing is _REPLACE and not self._again
+            resuming = half is not None and not replacing
             planned = _planner(request, side, target, source).plan(resuming=resuming)
             target.rollback()
             if planned.refused and not resuming:
                 raise _refused(planned)
-            run, resumed = _begin(notes, half, planned, request, holder)
+            run, resumed = _begin(notes, half, planned, request, holder, replacing=replacing)
             tell(
                 events.TransferStarted(
                     source=planned.source.url,
@@ -204,39 +298,32 @@ def transfer(
                 raise
             copied = clock.seconds() - since
             _analyzed(target, planned)
-            verification = None
+            verification, miscounted = None, list[str]()
             if request.options.verify and request.options.data:
-                verification = _verified(request, side, planned, tell, clock)
+                miscounted = _miscounted(target, planned, did.filled)
+                verification = _verified(request, side, planned, did.filled, tell, clock)
             rejects = tuple(parts.Parts(target, run, clock).rejects(limit=100))
             reasons = tuple(putaside.Rejects(target, clock).counts(run=run))
             notes.end_run(run, journal.Status.DONE, seconds=clock.seconds() - since, steps=None)
             lock.check()
             target.commit()
-            done = Transfer(
+            left_out = (f"{what} is not in the target: {why}" for what, why in did.left_out)
+            return Transfer(
                 plan=planned,
                 tables=tuple(did.filled.values()),
                 run=run,
                 resumed=resumed,
                 position=side.snapshot.position,
                 kind=side.snapshot.kind,
-                started_at=clocks.stamp(started),
-                seconds=clock.seconds() - since,
+                started_at="",
+                seconds=0.0,
                 copy_seconds=copied,
                 rejects=rejects,
                 reasons=reasons,
-                notes=(
-                    *planned.notes,
-                    *side.notes,
-                    *(f"{what} is not in the target: {why}" for what, why in did.left_out),
-                ),
+                notes=(*planned.notes, *side.notes, *left_out),
+                miscounted=tuple(miscounted),
                 verification=verification,
             )
-    tell(
-        events.TransferDone(
-            rows=done.rows, rejected=done.rejected, equal=done.equal, seconds=done.seconds
-        )
-    )
-    return done
 
 
 _REPLACE: Final = planning.Existing.REPLACE
@@ -245,9 +332,7 @@ _REPLACE: Final = planning.Existing.REPLACE
 def _planner(
     request: Request, side: sides.Side, target: base.Session, source: reading.Source
 ) -> planning.Planner:
-    return planning.Planner(
-        side, target, request.resolve(source), source, request.options, request.accepted
-    )
+    return planning.Planner(side, target, request.resolve(source), source, request.options)
 
 
 @contextlib.contextmanager
@@ -315,9 +400,11 @@ def _begin(
     planned: planning.TransferPlan,
     request: Request,
     holder: base.Holder,
+    *,
+    replacing: bool,
 ) -> tuple[int, bool]:
     """Return the run to be done, and whether it was begun before."""
-    if half is not None and request.options.existing is _REPLACE:
+    if half is not None and replacing:
         notes.end_run(half.id, journal.Status.TAKEN_BACK)
         half = None
     if half is not None:
@@ -387,11 +474,14 @@ def _verified(
     request: Request,
     side: sides.Side,
     planned: planning.TransferPlan,
+    filled: Mapping[str, course.Filled],
     tell: events.Listener,
     clock: clocks.Clock,
-) -> verifying.Verification:
+) -> verifying.Verification | None:
     """Compare what is in the target now with the moment of the source that was copied."""
-    wanted = wanted_of(planned)
+    wanted = wanted_of(planned, filled)
+    if not wanted.tables:
+        return None
     options = request.look or differ.Options(jobs=request.options.jobs)
     return verifying.verify(
         request.source,
@@ -405,19 +495,48 @@ def _verified(
     )
 
 
-def wanted_of(planned: planning.TransferPlan) -> pairs.Wanted:
-    """Return what is compared after a transfer: every column that was carried as it was."""
+def wanted_of(planned: planning.TransferPlan, filled: Mapping[str, course.Filled]) -> pairs.Wanted:
+    """Return what is compared after a transfer: every column that goes as it is.
+
+    Rows that rules have left out or put aside would be differences; such tables are counted. Of
+    two flows from one table, or into one, neither is all of it.
+    """
     tables, columns, where = {}, {}, {}
+    sources = [one.flow.table for one in planned.flows]
+    targets = [one.flow.target for one in planned.flows]
     for one in planned.flows:
-        flow = one.flow
-        if flow.table is None or flow.change is not None:
+        flow, change = one.flow, one.flow.change
+        did = filled.get(flow.name)
+        apart = sources.count(flow.table) > 1 or targets.count(flow.target) > 1
+        fewer = change is not None and (did is None or did.rejected or did.dropped)
+        if flow.table is None or apart or fewer:
             continue
-        tables[flow.table] = flow.target
-        columns[flow.table] = {
+        kept = {
             column.plain or column.expression: column.name
             for column in one.columns
-            if column.found is not None
+            if column.found is not None and (change is None or change.keeps(column.name))
         }
+        if not kept:
+            continue
+        tables[flow.table], columns[flow.table] = flow.target, kept
         if flow.where:
-            where[flow.table] = (flow.where, "")
+            here = planned.source.engine == planned.target.engine and flow.own_rows
+            where[flow.table] = (flow.where, flow.where if here else "")
     return pairs.Wanted(tables=tables, columns=columns, where=where)
+
+
+def _miscounted(
+    target: base.Session, planned: planning.TransferPlan, filled: Mapping[str, course.Filled]
+) -> list[str]:
+    """Return, in words, tables that do not have as many rows as were written into them."""
+    found = []
+    for name in dict.fromkeys(one.flow.target for one in planned.flows):
+        expected = sum(one.rows for one in filled.values() if one.target == name)
+        engine = target.engine
+        heir = any(one.flow.own_rows and one.flow.target == name for one in planned.flows)
+        own = f" WHERE {engine.own_rows(name)}" if heir and planned.same_engine else ""
+        (row,) = target.fetch(f"SELECT count(*) FROM {engine.quote(name)}{own}")
+        if int(str(row[0])) != expected:
+            found.append(f"{name!r} has {int(str(row[0])):,} rows, and {expected:,} were written")
+    target.rollback()
+    return found

@@ -6,31 +6,24 @@ rows, so that a column may hold values of any type.
 
 from __future__ import annotations
 
-import dataclasses
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from whimbrel.engines import blocks, bulk, codec, transport
-from whimbrel.engines.sqlite import fields, rendered, texts
+from whimbrel.engines.sqlite import fields, texts
 
 if TYPE_CHECKING:
     from whimbrel.engines.sqlite import session as sessions
 
 _Row = tuple[texts.Stored, ...]
-_Page = tuple[int, int, int | None, int | None, bytes | None]
 _Factory = Callable[[bytes], str]
 
 # More would outgrow the processor's caches, and keep the collector of garbage busy.
 _CHUNK_ROWS: Final = 250
 # Rows that are large are not held in such numbers.
 _CHUNK_BYTES: Final = 2**20
-_FIRST_PAGE_ROWS: Final = 16
-# Below all that a rowid may be, so that no row is left out: it is compared as a float.
-_FIRST_ROWID: Final = -1e19
-# So many pages may be written twice before it counts.
-_FORGIVEN: Final = 4
 _SAMPLE: Final = 8
 # What Python needs for a value beside its letters.
 _VALUE_BYTES: Final = 40
@@ -63,60 +56,6 @@ class SqliteUnloader(transport.Unloader):
         self, cargo: transport.Cargo, format: transport.Format, block_bytes: int, between: bytes
     ) -> Iterator[tuple[bytes, int]]:
         """Yield some rows as they are written, and how many; no more than a block takes."""
-        pages = None
-        if format is transport.Format.COPY and self._driver.in_transaction:
-            with self._reading(str):
-                pages = rendered.plan(self._driver, cargo)
-        if pages is None:
-            yield from self._written(cargo, format, block_bytes, between)
-        else:
-            yield from self._paged(cargo, pages, block_bytes)
-
-    def _paged(
-        self, cargo: transport.Cargo, pages: rendered.Pages, block_bytes: int
-    ) -> Iterator[tuple[bytes, int]]:
-        """Yield pages that SQLite has written, in the order of rowids, for as long as it can."""
-        # Nobody knows yet how large a row is.
-        last: float = _FIRST_ROWID
-        size, done, again = _FIRST_PAGE_ROWS, 0, 0
-        while True:
-            row = self._page(pages, (*cargo.params, last, size))
-            if row is not None and row[0] == 0:
-                return
-            lines = None if row is None else pages.lines(row)
-            if lines is not None and len(lines) > block_bytes:
-                lines = None
-            if row is None or again > _FORGIVEN + done // 4:
-                rest = _beyond(cargo, pages, last)
-                yield from self._written(rest, transport.Format.COPY, block_bytes, b"")
-                return
-            done += 1
-            if lines is None:
-                again += 1
-                part = _beyond(cargo, pages, last, row[1])
-                yield from self._written(part, transport.Format.COPY, block_bytes, b"")
-            else:
-                yield lines, row[0]
-            last = row[1]
-            each = len(row[4] or b"") // row[0] + 1
-            size = max(1, min(4 * size, rendered.PAGE_BYTES // each, rendered.MOST_ROWS))
-
-    def _page(self, pages: rendered.Pages, params: Sequence[object]) -> _Page | None:
-        """Return what SQLite says of the next rows, None if they are too large for one value."""
-        with self._reading(bytes):
-            most = self._driver.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, rendered.MOST_BYTES)
-            try:
-                row: _Page = self._driver.execute(pages.sql, tuple(params)).fetchone()
-            except sqlite3.DataError:
-                return None  # string or blob too big
-            finally:
-                self._driver.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, most)
-        return row
-
-    def _written(
-        self, cargo: transport.Cargo, format: transport.Format, block_bytes: int, between: bytes
-    ) -> Iterator[tuple[bytes, int]]:
-        """Yield the same for all rows, written here."""
         columns = [fields.Column(one, format) for one in cargo.carried]
         joint = between.decode()
         for rows in self._chunks(cargo):
@@ -226,19 +165,6 @@ def _query(cargo: transport.Cargo) -> str:
     where = f" WHERE ({cargo.where})" if cargo.where else ""
     order = f" ORDER BY {cargo.order}" if cargo.order else ""
     return f"SELECT {values} FROM {cargo.source}{where}{order}"
-
-
-def _beyond(
-    cargo: transport.Cargo, pages: rendered.Pages, last: float, to: int | None = None
-) -> transport.Cargo:
-    """Return the rows of a cargo beyond a rowid, up to another."""
-    where = f"{pages.rowid} > ?" if to is None else f"{pages.rowid} > ? AND {pages.rowid} <= ?"
-    return dataclasses.replace(
-        cargo,
-        where=f"({cargo.where}) AND {where}" if cargo.where else where,
-        params=(*cargo.params, last) if to is None else (*cargo.params, last, to),
-        order=pages.rowid,
-    )
 
 
 def _row_bytes(rows: Sequence[_Row]) -> int:

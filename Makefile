@@ -39,6 +39,7 @@ bench: $(BENCH) ## measure how fast rows are moved, beside other ways to do it; 
 	@scripts/install-mariadb
 	@$(BIN)/python -m bench.run $(ARGS)
 	@test -n "$(ARGS)" || $(BIN)/python -m bench.verify
+	@test -n "$(ARGS)" || $(BIN)/python -m bench.transfer
 
 golden: $(DEV) ## rewrite the golden files; read their diff before committing it
 	@$(BIN)/python -m pytest -n logical --rewrite-golden tests/golden tests/docs/test_pages.py

@@ -18,22 +18,28 @@ if TYPE_CHECKING:
     from whimbrel.proof.repair import repair
     from whimbrel.proof.rulebook import Rulebook
     from whimbrel.tables import Sql as sql
+    from whimbrel.transfers.door import plan_transfer, transfer
+    from whimbrel.transfers.rulebook import Mapping
 
 __version__ = "0.1.0"
 __all__ = [
+    "Mapping",
     "Migration",
     "Project",
     "Rulebook",
     "WhimbrelError",
     "open_project",
     "plan_repair",
+    "plan_transfer",
     "repair",
     "sql",
+    "transfer",
     "validate",
     "verify",
 ]
 
 _DOORS = {
+    "Mapping": ("whimbrel.transfers.rulebook", "Mapping"),
     "Migration": ("whimbrel.migrations.migration", "Migration"),
     "Project": ("whimbrel.migrations.project", "Project"),
     "Rulebook": ("whimbrel.proof.rulebook", "Rulebook"),
@@ -43,6 +49,8 @@ _DOORS = {
     "validate": ("whimbrel.migrations.project", "validate"),
     "plan_repair": ("whimbrel.proof.repair", "plan"),
     "repair": ("whimbrel.proof.repair", "repair"),
+    "plan_transfer": ("whimbrel.transfers.door", "plan_transfer"),
+    "transfer": ("whimbrel.transfers.door", "transfer"),
     "verify": ("whimbrel.proof.door", "verify"),
 }
 

@@ -392,3 +392,180 @@ def compared(state: VerifyProgress, event: events.Event, *, at: float) -> Verify
             return replace(state, seconds=event.seconds, at_work=())
         case _:
             return state
+
+
+# --- a transfer -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopiedTable:
+    """How far the copying of one table is.
+
+    `total` is about how many rows it has, None if nobody knows; `before` were copied in earlier
+    attempts, `rows` in this one. `chunks` is how many there are in all, `chunks_done` how many
+    of them were copied in this attempt.
+    """
+
+    table: str
+    total: int | None = None
+    before: int = 0
+    rows: int = 0
+    rejected: int = 0
+    chunks: int | None = None
+    chunks_done: int = 0
+    state: State = "waiting"
+
+    @property
+    def done(self) -> int:
+        """Return the rows that are in the target, from all attempts."""
+        return self.before + self.rows
+
+    @property
+    def fraction(self) -> float | None:
+        """Share of the rows done, or None while their number is unknown or was too low."""
+        if self.state == "done":
+            return 1.0
+        if not self.total or self.done > self.total:
+            return None
+        return self.done / self.total
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyProgress:
+    """How far a transfer is; `made` counts what was made of the schema, `making` says the last.
+
+    `recent` has when the latest chunks ended, and the rows copied until then.
+    """
+
+    tables: tuple[CopiedTable, ...] = ()
+    resumed: bool = False
+    size: int = 0
+    made: int = 0
+    making: str | None = None
+    waiting_for: str | None = None
+    started_at: float | None = None
+    seconds: float | None = None
+    recent: tuple[tuple[float, int], ...] = ()
+
+    @property
+    def tables_done(self) -> int:
+        """Return how many tables have all their rows."""
+        return sum(one.state == "done" for one in self.tables)
+
+    @property
+    def at_work(self) -> tuple[CopiedTable, ...]:
+        """Return the tables that are being copied."""
+        return tuple(one for one in self.tables if one.state == "running" and one.chunks_done)
+
+    @property
+    def before(self) -> int:
+        """Return the rows that were copied in earlier attempts."""
+        return sum(one.before for one in self.tables)
+
+    @property
+    def rows(self) -> int:
+        """Return the rows that were copied in this attempt."""
+        return sum(one.rows for one in self.tables)
+
+    @property
+    def done(self) -> int:
+        """Return the rows that are in the target, from all attempts."""
+        return sum(one.done for one in self.tables)
+
+    @property
+    def rejected(self) -> int:
+        """Return the rows that were put aside in this attempt."""
+        return sum(one.rejected for one in self.tables)
+
+    @property
+    def total(self) -> int | None:
+        """Return about how many rows there are, None while that of any table is unknown."""
+        totals = [
+            max(one.done, one.total or 0) if one.state != "done" else one.done
+            for one in self.tables
+        ]
+        known = all(one.total is not None or one.state == "done" for one in self.tables)
+        return sum(totals) if known and totals else None
+
+    @property
+    def fraction(self) -> float | None:
+        """Share of the rows done, or None while their number is unknown."""
+        return self.done / self.total if self.total else None
+
+    @property
+    def rate(self) -> float | None:
+        """Rows copied per second over the latest chunks of all tables; None before the first."""
+        if len(self.recent) < 2:
+            return None
+        (since, before), (until, after) = self.recent[0], self.recent[-1]
+        return (after - before) / (until - since) if until > since else None
+
+    @property
+    def left(self) -> float | None:
+        """Seconds until all rows are copied if it goes on as fast, None if nobody can tell."""
+        if self.total is None or not self.rate:
+            return None
+        return (self.total - self.done) / self.rate
+
+    def of(self, table: str) -> CopiedTable:
+        """Return one table's progress; a fresh one for a name not seen before."""
+        found = (one for one in self.tables if one.table == table)
+        return next(found, CopiedTable(table=table))
+
+
+NOT_COPIED: Final = CopyProgress()
+
+
+def copied(state: CopyProgress, event: events.Event, *, at: float) -> CopyProgress:
+    """Return the state of a transfer after one event; others leave it as it is."""
+    match event:
+        case events.Waiting():
+            return replace(state, waiting_for=event.reason)
+        case events.TransferStarted():
+            return CopyProgress(
+                tables=tuple(CopiedTable(table=name, total=rows) for name, rows in event.tables),
+                resumed=event.resumed,
+                started_at=at,
+            )
+        case events.SchemaChanged():
+            said = f"{event.kind} {event.name}"
+            return replace(state, made=state.made + 1, making=said, waiting_for=None)
+        case events.TableCutInChunks():
+            one = replace(
+                state.of(event.table), chunks=event.chunks, before=event.done, state="running"
+            )
+            recent = state.recent or ((at, 0),)
+            return replace(_with_table(state, one), recent=recent, waiting_for=None)
+        case events.ChunkCopied():
+            return _chunk_copied(state, event, at)
+        case events.TableCopied():
+            before = state.of(event.table)
+            one = replace(before, rows=max(0, event.rows - before.before), state="done")
+            return replace(_with_table(state, one), waiting_for=None)
+        case events.TransferDone():
+            return replace(state, seconds=event.seconds, waiting_for=None)
+        case _:
+            return state
+
+
+def _chunk_copied(state: CopyProgress, event: events.ChunkCopied, at: float) -> CopyProgress:
+    before = state.of(event.table)
+    one = replace(
+        before,
+        rows=before.rows + event.rows,
+        rejected=before.rejected + event.rejected,
+        chunks_done=before.chunks_done + 1,
+        state="running",
+    )
+    after = replace(_with_table(state, one), size=state.size + event.size, waiting_for=None)
+    # A chunk may have been begun before anything was told.
+    recent = state.recent or ((at - event.seconds, 0),)
+    return replace(after, recent=(*recent, (at, after.rows))[-RECENT_BATCHES - 1 :])
+
+
+def _with_table(state: CopyProgress, changed: CopiedTable) -> CopyProgress:
+    names = [one.table for one in state.tables]
+    if changed.table not in names:
+        return replace(state, tables=(*state.tables, changed))
+    place = names.index(changed.table)
+    return replace(state, tables=(*state.tables[:place], changed, *state.tables[place + 1 :]))

@@ -126,6 +126,11 @@ def _usage() -> Iterator[errors.WhimbrelError]:
     )
     bad.database, bad.left = SHOP, NOTHING
     yield bad
+    yield errors.BadMapping(
+        "the rules of 'customers' name the column 'nmae' in rename, which tbl_cust does not have",
+        place="whimbrel.toml:14",
+        remedy="did you mean name?",
+    )
     yield errors.UnknownSlug("lock-heldt", near=["lock-held", "lock-lost"])
 
 
@@ -282,8 +287,44 @@ def _refused() -> Iterator[errors.WhimbrelError]:
     failed_rules.left = f"nothing of {ID} was begun, and nothing was changed by it"
     yield failed_rules
 
+    zero = (
+        "orders.placed: 12 values of orders.placed have no month or day, which timestamp cannot "
+        "keep; the first: 17 → '0000-00-00 00:00:00'"
+    )
+    nul = (
+        "customer.email: 1 value of customer.email has a character NUL in it, which text cannot "
+        "keep; the first: 2002 → 'ana\\x00@shop.org'"
+    )
+    yield errors.TransferRefused(
+        [zero, nul],
+        database=SHOP,
+        remedy='let a rule take them:  cleanse = { placed = [{ misfit = "null" }] }\n'
+        'or name another type:  types = { placed = "text" }\n'
+        "or leave these rows out:  where = …",
+    )
+    yield errors.TargetNotEmpty(
+        ["customer", "orders"],
+        database=SHOP,
+        why="has such tables already",
+        remedy="choose an empty database; or say what to do with them:\n"
+        "--existing replace   drop these tables, with their rows\n"
+        "--existing fill      keep them as they are made, if they are empty",
+    )
+    yield errors.TransferHalfDone(
+        "transfer from old",
+        database=SHOP,
+        why="it was begun at 2026-11-23T10:20:31.000000Z by: whimbrel transfer old new",
+    )
+
 
 def _others() -> Iterator[errors.WhimbrelError]:
+    yield errors.TransferFailed(
+        "rows of 'orders' could not be written",
+        database=SHOP,
+        object="table 'orders', chunk 7",
+        left="the chunks that are copied stay, with their notes; nothing of this one does",
+        cause="could not extend file: No space left on device",
+    )
     yield errors.WhimbrelError("run 12 is done and cannot become failed")
     yield errors.RepairRefused(
         "only a sample of the rows was compared",

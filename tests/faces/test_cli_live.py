@@ -388,6 +388,14 @@ def test_the_summary_counts_what_was_done(display):
         events.RepairStarted(database=DATABASE, tables=("user",), rows=3),
         events.RowsRepaired(table="user", action="insert", rows=3),
         events.RepairDone(rows=3, equal=True, seconds=0.3),
+        events.TransferStarted(
+            source=DATABASE, target=DATABASE, tables=(("user", 10), ("log", None)), resumed=True
+        ),
+        events.SchemaChanged(kind="index", table="user", name="ix_user_name", seconds=0.1),
+        events.TableCutInChunks(table="user", chunks=4, done=2),
+        events.ChunkCopied(table="user", chunk=1, rows=9, rejected=1, size=99, seconds=0.1),
+        events.TableCopied(table="user", rows=9, rejected=1, seconds=0.1),
+        events.TransferDone(rows=9, rejected=1, equal=None, seconds=0.3),
     ],
     ids=lambda event: type(event).__name__,
 )
@@ -402,7 +410,7 @@ def test_every_event_there_is_has_been_tried_above():
     here = [kind for kind in events.Event.__subclasses__() if kind.__module__ == events.__name__]
     told = {kind.__name__ for kind in here}
 
-    assert 23 == len(told), words.count(len(told), "event")
+    assert 29 == len(told), words.count(len(told), "event")
 
 
 # --- what a stopped run leaves --------------------------------------------------------------

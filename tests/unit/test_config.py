@@ -545,3 +545,27 @@ def test_no_representation_shows_a_password(project):
     for text in (repr(read), str(read.databases["main"]), f"{read.databases!r}"):
         assert SECRET not in text
         assert "app:***@db" in text
+
+
+# --- transfers ------------------------------------------------------------------------------
+
+
+def test_rules_of_a_transfer_keep_the_lines_of_their_keys(project):
+    read = write(
+        project,
+        "[transfers.shop]\n\nrest = 'leave'\n\n[transfers.shop.tables.a.cleanse]\nb = ['trim']\n",
+    )
+
+    shop = read.transfers["shop"]
+    assert {"rest": "leave", "tables": {"a": {"cleanse": {"b": ["trim"]}}}} == shop.said
+    assert project == shop.folder
+    assert "whimbrel.toml:1" == shop.line()
+    assert "whimbrel.toml:3" == shop.line("rest")
+    assert "whimbrel.toml:6" == shop.line("tables", "a", "cleanse", "b")
+    assert "whimbrel.toml:5" == shop.line("tables", "a", "rename", "c")
+
+
+def test_a_transfer_has_a_plain_name(project):
+    error = refusal(project, "[transfers.'a b']\nrest = 'leave'\n")
+
+    assert "'a b' cannot be the name of a transfer" in error.what

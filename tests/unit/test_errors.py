@@ -65,6 +65,10 @@ SAMPLES: dict[type[errors.WhimbrelError], list[dict[str, object]]] = {
         {"rule": "user.name is unique", "why": "two", "place": f"{FILE}:9", "cause": "no such"},
         {"rule": "between", "why": "it needs a bound"},
     ],
+    errors.BadMapping: [
+        {"what": "there is no table 'ordrs'", "place": f"{FILE}:9", "remedy": "did you mean:  a"},
+        {"what": "the function fails", "cause": "E: one\ntwo", "remedy": "correct this line"},
+    ],
     errors.UnknownSlug: [{"slug": "lock-hold", "near": ["lock-held"]}, {"slug": "x", "near": []}],
     errors.RefusedError: [{"what": "we will not do it", "remedy": "do something else"}],
     errors.TableNotFound: [{"table": "Order Details", "known": ["user"]}],
@@ -137,6 +141,43 @@ SAMPLES: dict[type[errors.WhimbrelError], list[dict[str, object]]] = {
     errors.RowFailed: [
         {"table": "orders", "key": "id = 7", "cause": "too long", "rejected": 2, "max_rejects": 2},
         {"table": "orders", "key": "id = 7", "cause": "null", "rejected": 0, "max_rejects": 0},
+    ],
+    errors.TransferRefused: [
+        {"problems": ["orders.placed: 12 zero dates"], "database": URL, "remedy": "a rule"},
+        {
+            "problems": [f"orders.c{i}: too long" for i in range(30)],
+            "database": URL,
+            "remedy": "a rule\nor a type",
+        },
+    ],
+    errors.TargetNotEmpty: [
+        {
+            "tables": ["orders", "customer"],
+            "database": URL,
+            "why": "has rows already",
+            "remedy": "empty these tables",
+        }
+    ],
+    errors.ClusterUnavailable: [
+        {"address": "tcp://scheduler:8786", "cause": "no worker has come to it"}
+    ],
+    errors.TransferHalfDone: [
+        {"title": "transfer from old", "database": URL, "why": "it was begun by: whimbrel"}
+    ],
+    errors.TransferFailed: [
+        {
+            "what": "the target refused a step: index ix_a of a",
+            "database": URL,
+            "left": "what was done before stays",
+            "cause": "disk full",
+        },
+        {
+            "what": "rows of 'a' could not be written",
+            "database": URL,
+            "object": "table 'a', chunk 7",
+            "left": "nothing of this one",
+            "cause": "E: one\ntwo",
+        },
     ],
     errors.RunCancelled: [{"run": 7, "by": "ana@desk"}, {"run": 7, "by": ""}],
     errors.MemoryExceeded: [{"used": "613 MB", "limit": "512 MB"}],

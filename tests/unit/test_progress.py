@@ -363,3 +363,106 @@ def test_a_table_that_is_too_large_begins_the_migration_again():
     state = after(RUN, started("a"), done(1, 10), large, started("a"))
 
     assert (None, 0, "running") == (state.rows, state.of("a").steps_done, state.of("a").state)
+
+
+# --- a transfer -----------------------------------------------------------------------------
+
+TABLES = (("orders", 1_000), ("customer", 200))
+
+
+def transfer_started(tables=TABLES, *, resumed=False):
+    return events.TransferStarted(source="a", target="b", tables=tables, resumed=resumed)
+
+
+def cut(table, chunks, *, done=0):
+    return events.TableCutInChunks(table=table, chunks=chunks, done=done)
+
+
+def chunk(table, rows, *, rejected=0, seconds=1.0):
+    return events.ChunkCopied(
+        table=table, chunk=1, rows=rows, rejected=rejected, size=10 * rows, seconds=seconds
+    )
+
+
+def copying(*told):
+    """Return the state of a transfer, each event a second after the one before."""
+    state = progress.NOT_COPIED
+    for at, event in enumerate(told):
+        state = progress.copied(state, event, at=float(at))
+    return state
+
+
+def test_a_transfer_counts_rows_by_table_and_in_all():
+    state = copying(
+        transfer_started(),
+        cut("orders", 2),
+        cut("customer", 1),
+        chunk("orders", 500, rejected=2),
+        chunk("customer", 200),
+        events.TableCopied(table="customer", rows=200, rejected=0, seconds=1.0),
+    )
+
+    assert (700, 2, 1, 7_000) == (state.rows, state.rejected, state.tables_done, state.size)
+    assert (0.5, 1.0) == (state.of("orders").fraction, state.of("customer").fraction)
+    assert ["orders"] == [one.table for one in state.at_work]
+    assert (1_200, 700 / 1_200) == (state.total, state.fraction)
+
+
+def test_rows_of_an_earlier_attempt_are_done_and_make_it_no_faster():
+    state = copying(
+        transfer_started(resumed=True), cut("orders", 10, done=800), chunk("orders", 50)
+    )
+
+    assert (True, 800, 50, 850) == (state.resumed, state.before, state.rows, state.done)
+    assert 50.0 == state.rate
+    assert (1_200 - 850) / 50 == state.left
+
+
+def test_the_rate_of_a_transfer_is_that_of_the_latest_chunks():
+    told = [chunk("orders", 1) for _ in range(50)]
+    told += [chunk("orders", 100) for _ in range(progress.RECENT_BATCHES + 1)]
+
+    state = copying(transfer_started((("orders", None),)), cut("orders", 99), *told)
+
+    assert 100.0 == state.rate
+
+
+def test_what_a_transfer_still_needs_is_unknown_while_any_table_is():
+    state = copying(
+        transfer_started((("orders", None), ("customer", 10))),
+        cut("orders", 2),
+        chunk("orders", 7),
+    )
+
+    assert (None, None, None) == (state.total, state.fraction, state.left)
+    assert 7 == state.done
+
+
+def test_a_table_that_has_more_rows_than_was_thought_never_makes_more_than_all():
+    state = copying(transfer_started((("orders", 5),)), cut("orders", 2), chunk("orders", 9))
+
+    assert (None, 1.0) == (state.of("orders").fraction, state.fraction)
+
+
+def test_a_transfer_says_what_it_makes_and_what_it_waits_for():
+    made = events.SchemaChanged(kind="index", table="orders", name="ix_orders", seconds=0.1)
+
+    waiting = copying(transfer_started(), made, events.Waiting(reason="the source was lost"))
+    going = copying(
+        transfer_started(), made, events.Waiting(reason="the source was lost"), cut("orders", 1)
+    )
+
+    assert (1, "index ix_orders") == (waiting.made, waiting.making)
+    assert ("the source was lost", None) == (waiting.waiting_for, going.waiting_for)
+
+
+def test_a_transfer_is_over_with_its_last_event():
+    done = events.TransferDone(rows=9, rejected=0, equal=True, seconds=4.5)
+
+    assert 4.5 == copying(transfer_started(), done).seconds
+
+
+def test_other_events_leave_a_transfer_as_it_is():
+    state = copying(transfer_started())
+
+    assert state == progress.copied(state, RUN, at=9.0)

@@ -16,7 +16,7 @@ import typer
 
 import whimbrel
 from whimbrel import config, errors
-from whimbrel.cli import common, output, stop
+from whimbrel.cli import common, moving, output, stop
 
 # Of this class are all errors of Typer's own that mean "wrong usage".
 _WrongUsage: Final = typer.BadParameter.__mro__[1]
@@ -566,6 +566,10 @@ def verify(
             repair_log=repair_log,
         ),
     )
+
+
+app.command()(common.taken(moving.transfer))
+app.command()(common.taken(moving.rejects))
 
 
 @app.command()

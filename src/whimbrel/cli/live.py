@@ -264,7 +264,7 @@ class Display:
             return f"waiting: {self.state.waiting_for}"
         if current is None:
             waits = self.state.direction is None
-            return f"planning … {_whole_seconds(at - self._step_at)}" if waits else ""
+            return f"planning … {whole_seconds(at - self._step_at)}" if waits else ""
         since = at - self._step_at
         models = _models(current, at=at)
         parts = []
@@ -277,7 +277,7 @@ class Display:
             parts.append("between two steps")
         parts.append(models)
         if since >= 1:
-            parts.append(_whole_seconds(since))
+            parts.append(whole_seconds(since))
         return " · ".join(part for part in parts if part)
 
     def _now_in_batches(
@@ -287,7 +287,7 @@ class Display:
         place = self._place(rows.position).strip()
         parts = [f"{place}  {output.clipped(current.step or rows.table, 32)}"]
         if rows.fraction is not None:
-            parts.append(_bar(rows.fraction))
+            parts.append(bar(rows.fraction))
         parts.append(in_batches(rows, waiting=self.state.waiting_for))
         return " ".join(part for part in parts if part)
 
@@ -306,7 +306,7 @@ def in_batches(rows: progress.RowsProgress, *, waiting: str | None = None) -> st
     elif rows.rate is not None:
         parts.append(f"{rows.rate:,.0f} rows/s")
         if rows.left is not None:
-            parts.append(f"{_whole_seconds(rows.left)} left")
+            parts.append(f"{whole_seconds(rows.left)} left")
     if rows.size is not None:
         parts.append(f"batches of {rows.size:,}")
     if rows.workers > 1:
@@ -314,7 +314,8 @@ def in_batches(rows: progress.RowsProgress, *, waiting: str | None = None) -> st
     return " · ".join(parts)
 
 
-def _bar(fraction: float) -> str:
+def bar(fraction: float) -> str:
+    """Draw a share as a bar."""
     full = int(fraction * _BAR_WIDTH)
     return "━" * full + "╌" * (_BAR_WIDTH - full)
 
@@ -344,5 +345,6 @@ def _models(of: progress.MigrationProgress, *, at: float | None = None) -> str:
     return f"through models: {', '.join(parts)}"
 
 
-def _whole_seconds(seconds: float) -> str:
+def whole_seconds(seconds: float) -> str:
+    """Write a time without fractions of a second: one that is counted down."""
     return words.duration(round(seconds)) if seconds >= 60 else f"{seconds:.0f} s"

@@ -26,7 +26,7 @@ LINE_SECONDS: Final = 5.0
 # A run of models may have thousands of steps; the last ones are what people look for.
 STEPS_SHOWN: Final = 50
 _KILLED: Final = "running, but nobody is at work on it"
-_DEAD: Final = f"{_KILLED}: its process has ended; go on:  whimbrel up"
+_DEAD: Final = f"{_KILLED}: its process has ended; go on:  "
 
 Line = list[output.Part]
 
@@ -69,7 +69,7 @@ def _cells(state: runs.RunState) -> list[output.Part]:
     if added.rejected:
         told = (f"{added.rejected:,} rejected", "yellow")
     if state.alive is False:
-        told = ("nobody is at work on it: go on:  whimbrel up", "bold yellow")
+        told = (f"nobody is at work on it: go on:  {_again(run)}", "bold yellow")
     elif state.alive and added.waiting:
         told = (f"waiting: {added.waiting}", "yellow")
     status = (f"{run.status}{_tries(run)}", history.STYLES.get(journal.Status(run.status), ""))
@@ -83,6 +83,11 @@ def _cells(state: runs.RunState) -> list[output.Part]:
         took,
         told,
     ]
+
+
+def _again(run: journal.RunRow) -> str:
+    """Return the command that goes on with a run."""
+    return run.command if run.direction == "transfer" else "whimbrel up"
 
 
 def _tries(run: journal.RunRow) -> str:
@@ -193,7 +198,7 @@ def drawn(view: runs.RunView, url: str) -> list[Line]:
     style = history.STYLES.get(journal.Status(run.status), "")
     state: output.Part = (f"{run.status}{_tries(run)}", style)
     if view.alive is False:
-        state = (_DEAD, "bold yellow")
+        state = (f"{_DEAD}{_again(run)}", "bold yellow")
     lines: list[Line] = [
         [(f"run {run.id}", "bold"), f" · {run.direction} ", (run.migration, "bold"), " · ", state],
         ["  ", (url, "dim")],
@@ -330,8 +335,14 @@ def as_json(view: runs.RunView, url: str) -> dict[str, object]:
         "control": dataclasses.asdict(view.control),
         "steps": [_step_json(step) for step in view.steps],
         "rejected": view.rejected,
-        "rejects": [dataclasses.asdict(reject) for reject in view.rejects],
+        "rejects": [_reject_json(reject) for reject in view.rejects],
     }
+
+
+def _reject_json(reject: parts.Reject) -> dict[str, object]:
+    row = dataclasses.asdict(reject)
+    del row["again"]  # what Whimbrel needs to write it again
+    return row
 
 
 def _step_json(step: runs.StepState) -> dict[str, object]:

@@ -25,7 +25,7 @@ DIFFERENT: Final = 1
 # What a person reads through; all others are in an export.
 _SHOWN: Final = 5
 _VALUE_WIDTH: Final = 60
-_STYLES: Final = {findings.Outcome.EQUAL: "green", findings.Outcome.MOVING: "yellow"}
+STYLES: Final = {findings.Outcome.EQUAL: "green", findings.Outcome.MOVING: "yellow"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,7 +236,7 @@ def show(
     out.line((verification.source.url, "bold"), "  →  ", (verification.target.url, "bold"))
     out.table([_cells(table) for table in verification.tables], indent="  ")
     for table in verification.tables:
-        _show_differences(out, table)
+        show_differences(out, table)
     for note in _notes(verification):
         out.line(("note", "dim"), f"  {note}")
     out.line(*_verdict(verification))
@@ -255,7 +255,7 @@ def _cells(table: findings.TableResult) -> list[output.Part]:
     return [
         table.name,
         rows,
-        (table.outcome.value, _STYLES.get(table.outcome, "red")),
+        (table.outcome.value, STYLES.get(table.outcome, "red")),
         _counted(table.counts),
         sample,
         (words.duration(table.seconds), "dim"),
@@ -275,7 +275,8 @@ def _counted(counts: findings.Counts) -> str:
     return ", ".join(parts)
 
 
-def _show_differences(out: output.Output, table: findings.TableResult) -> None:
+def show_differences(out: output.Output, table: findings.TableResult) -> None:
+    """Write what differs in a table: columns, and the first rows."""
     pair = table.pair
     if pair is None:
         return

@@ -589,6 +589,10 @@ class Engine(abc.ABC):
     def interrupt(self, session: Session) -> None:
         """End, from another thread, the statement that a session is at, as far as it can be."""
 
+    def reachable(self, session: Session) -> bool:
+        """Whether another process could open the database of a session."""
+        return True
+
     def own_rows(self, table: str) -> str:
         """Return the condition that leaves out the rows of a table's heirs."""
         raise NotImplementedError

@@ -8,7 +8,7 @@ called, which for these questions means the same wherever it is used.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from whimbrel import errors, tables
@@ -39,6 +39,8 @@ _TUPLE: Final = re.compile(rb"\((?:[^'()]++|'[^']*+')*+\)")
 
 # How many rows are joined at a time, so that a row costs little more than its bytes.
 JOINED_ROWS: Final = 4_000
+# Few rows at first: nobody knows yet how large they are.
+_FIRST_ROWS: Final = 10
 
 
 # --- what columns are --------------------------------------------------------------------------
@@ -194,6 +196,18 @@ def gathered(
         count += rows
     if pending:
         yield transport.Block(data=between.join(pending), rows=count)
+
+
+def fetched(
+    fetch: Callable[[int], Sequence[Sequence[bytes | None]]], *, rows: int
+) -> Iterator[Sequence[Sequence[bytes | None]]]:
+    """Yield what a cursor has, so many rows at a time or fewer: about a block's bytes."""
+    step = min(rows, _FIRST_ROWS)
+    while part := fetch(step):
+        yield part
+        size = sum(len(value) for row in part for value in row if isinstance(value, bytes))
+        fitting = transport.BLOCK_BYTES * len(part) // (size + 1)
+        step = max(1, min(step * 4, rows, fitting))
 
 
 def rows_of(data: bytes) -> Iterator[bytes]:

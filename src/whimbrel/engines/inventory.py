@@ -45,7 +45,8 @@ class Thing:
     `TableText` of that table and need not be made by its own `sql`. `body` is the query of a view,
     `columns` the names of its columns where the query does not say them. `needs` are names of
     tables and other things that have to be there first. `first` and `then` are statements around
-    `sql`: settings that it is made under, comments, a disabled state.
+    `sql`: settings that it is made under, comments, a disabled state. `note` says how what these
+    make differs from what was there.
     """
 
     kind: Kind
@@ -58,6 +59,7 @@ class Thing:
     columns: tuple[str, ...] = ()
     first: tuple[str, ...] = ()
     then: tuple[str, ...] = ()
+    note: str = ""
 
     @property
     def statements(self) -> tuple[str, ...]:

@@ -9,8 +9,8 @@ those texts in the form that the target reads; Python passes blocks of bytes on.
              (PostgreSQL's COPY, text format). Binary values are \\x and hexadecimal digits, so
              that the field begins with two backslashes and an x as it is sent.
     TUPLES   (…),(…),(…) as they stand behind VALUES in an INSERT of MySQL and MariaDB under
-             NO_BACKSLASH_ESCAPES: texts in single quotes, quotes in them doubled, binary values
-             as x'…', numbers bare, NULL
+             NO_BACKSLASH_ESCAPES: whole numbers bare, all else in single quotes with quotes in it
+             doubled, binary values as x'…', NULL
     VALUES   rows of values as the driver gives and takes them, for a target that is a file beside
              the source's
 
@@ -31,7 +31,7 @@ from whimbrel import tables
 from whimbrel.engines import codec
 
 # How large a block is, about: what Python holds of a table at a time.
-BLOCK_BYTES: Final = 4 * 2**20
+BLOCK_BYTES: Final = 2**20
 
 Row = tuple[object, ...]
 

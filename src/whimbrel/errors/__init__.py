@@ -18,7 +18,7 @@
     │   ├── NoKey, RowFailed, RunCancelled, MemoryExceeded
     │   ├── ModelTransactionOpen, ModelTransactionLost, ModelCallRefused, DecimalNotExact
     │   ├── ValueNotStorable, ValueNotReadable
-    │   ├── TransferRefused, TargetNotEmpty, TransferHalfDone
+    │   ├── TransferRefused, TargetNotEmpty, TransferHalfDone, ClusterUnavailable
     │   └── ValidationFailed, RepairRefused
     ├── DatabaseUnavailable     no session: server down, wrong password, no such database
     ├── RepairFailed            a repair stopped half-way; what it had committed stays
@@ -48,6 +48,7 @@ from whimbrel.errors.failed import (
     TransferFailed,
 )
 from whimbrel.errors.refused import (
+    ClusterUnavailable,
     ColumnExists,
     ColumnInUse,
     ColumnNotFound,
@@ -117,6 +118,7 @@ __all__ = [
     "BadParameters",
     "BadRule",
     "BadUrl",
+    "ClusterUnavailable",
     "ColumnExists",
     "ColumnInUse",
     "ColumnNotFound",

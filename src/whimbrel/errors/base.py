@@ -34,6 +34,10 @@ class WhimbrelError(Exception):
         self.remedy = remedy
         super().__init__(what)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Come whole from another process: what is raised there is made by other arguments."""
+        return _again, (type(self), self.args, self.__dict__)
+
     @property
     def facts(self) -> dict[str, str]:
         """Return the labelled facts in the order in which they are read."""
@@ -56,6 +60,15 @@ class WhimbrelError(Exception):
             lines.extend(f"  {'':<{_INDENT}}{line}".rstrip() for line in rest)
         lines.append(f"  {'[' + self.slug + ']':>80}")
         return "\n".join(lines)
+
+
+def _again(
+    cls: type[WhimbrelError], args: tuple[object, ...], facts: dict[str, object]
+) -> WhimbrelError:
+    error = cls.__new__(cls)
+    error.args = args
+    error.__dict__.update(facts)
+    return error
 
 
 def names(values: Iterable[str], *, limit: int = 20) -> str:

@@ -435,13 +435,20 @@ class TransferRefused(RefusedError):
 
     slug = "transfer-refused"
 
-    def __init__(self, problems: Sequence[str], *, database: str, remedy: str) -> None:
+    def __init__(
+        self,
+        problems: Sequence[str],
+        *,
+        database: str,
+        remedy: str,
+        left: str = "nothing was written to either database",
+    ) -> None:
         super().__init__(
             f"{words.count(len(problems), 'thing')} cannot go into the target as they are"
             if len(problems) > 1
             else "something cannot go into the target as it is",
             database=database,
-            left="nothing was written to either database",
+            left=left,
             cause="\n".join(problems[:_SHOWN_PROBLEMS])
             + (
                 f"\n… and {len(problems) - _SHOWN_PROBLEMS:,} more"
@@ -454,6 +461,23 @@ class TransferRefused(RefusedError):
 
 
 _SHOWN_PROBLEMS = 20
+
+
+class ClusterUnavailable(RefusedError):
+    """Nobody of a cluster is there to copy rows."""
+
+    slug = "cluster-unavailable"
+
+    def __init__(self, address: str, *, cause: str) -> None:
+        super().__init__(
+            f"there are no workers behind {address}",
+            left="nothing was changed",
+            cause=cause,
+            remedy="start a scheduler and workers that can reach both databases:\n"
+            "dask scheduler\n"
+            "dask worker tcp://scheduler:8786 --nworkers 4 --nthreads 1\n"
+            "or leave --cluster out",
+        )
 
 
 class TargetNotEmpty(RefusedError):

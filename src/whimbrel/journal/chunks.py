@@ -56,6 +56,10 @@ class Chunks:
         """Write the chunks of a new step."""
         self._parts.write(position, ranges)
 
+    def forget(self) -> None:
+        """Take back all chunks of a run that nobody goes on with: none can be copied any more."""
+        self._connection.execute(sa.delete(tables.PARTS).where(tables.PARTS.c.run == self._run))
+
     def claim(self, position: int, chunk: int, moment: str) -> None:
         """Say that this transaction copies a chunk; raise AlreadyCopied if one has.
 

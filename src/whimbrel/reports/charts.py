@@ -67,7 +67,13 @@ _CALM: Final = frozenset({"equal", "written", "same"})
 
 def all_of(report: reports.Report) -> list[Chart]:
     """Return the charts that say something for this report."""
-    made = [_outcomes(report), _steps(report), *_throughput(report), *_profiles(report)]
+    made = [
+        _outcomes(report),
+        _copied(report),
+        _steps(report),
+        *_throughput(report),
+        *_profiles(report),
+    ]
     return [chart for chart in made if chart is not None]
 
 
@@ -100,6 +106,28 @@ def _parts(table: reports.Table) -> tuple[_Part, ...]:
     both = min(table.rows_source - table.only_source, table.rows_target - table.only_target)
     equal = max(0, both - table.changed - table.moving)
     return (_Part(kind="equal", label="equal", number=equal), *differ)
+
+
+def _copied(report: reports.Report) -> Chart | None:
+    bars = [
+        _Bar(
+            name=one.name,
+            parts=(
+                _Part(kind="written", label="written", number=one.written),
+                _Part(kind="rejected", label="rejected", number=one.rejected),
+                _Part(kind="same", label="left out by a rule", number=one.dropped),
+            ),
+        )
+        for one in report.copied
+    ]
+    if not any(one.rejected or one.dropped for one in report.copied):
+        return None  # all of it is written: the numbers say the same
+    return _stacked(
+        "copied",
+        "What became of the rows",
+        [bar for bar in bars if bar.whole],
+        says="Each bar is all rows that came from the source.",
+    )
 
 
 def _steps(report: reports.Report) -> Chart | None:

@@ -20,6 +20,7 @@ class Kind(StrEnum):
 
     VERIFICATION = "verification"
     MIGRATION = "migration"
+    TRANSFER = "transfer"
 
 
 class Outcome(StrEnum):
@@ -239,14 +240,74 @@ class Throughput:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Copied:
+    """What came of the rows of one table, or of one stream of rows into it.
+
+    `written` are all that are in the target because of it, `before` those of them that an earlier
+    attempt had copied, `dropped` those that a rule left out because it was told to.
+    """
+
+    name: str
+    source: str
+    target: str
+    read: int
+    written: int
+    rejected: int = 0
+    dropped: int = 0
+    before: int = 0
+    bytes: int = 0
+    chunks: int = 0
+    milliseconds: int = 0
+
+    @property
+    def rate(self) -> int | None:
+        """Return the rows of this attempt per second."""
+        rows = self.written - self.before
+        return round(rows * 1000 / self.milliseconds) if rows > 0 and self.milliseconds else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What was made in the target, of one kind."""
+
+    kind: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotConverted:
+    """Something of the source that the target does not have, why, and its own text."""
+
+    kind: str
+    name: str
+    table: str = ""
+    why: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A value that was found, and the key of its row."""
+
+    key: tuple[Shown, ...]
+    value: Shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Loss:
-    """What a conversion loses, and who accepted it."""
+    """What a conversion loses, and who accepted it.
+
+    `verdict` is "accepted" (a rule took it) or "noted" (no value changes); `examples` are the
+    first rows that have it.
+    """
 
     table: str
     column: str
     what: str
     values: int | None = None
     accepted: str = ""
+    verdict: str = "accepted"
+    examples: tuple[Found, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,6 +330,17 @@ class Reject:
     key: tuple[Shown, ...] = ()
     row: tuple[Named, ...] = ()
     migration: str = ""
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why rows of a table were put aside, and how many."""
+
+    table: str
+    reason: str
+    rows: int
+    rule: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -322,7 +394,8 @@ class Verdict:
 class Report:
     """All of it. `started_at` is a moment as the journal writes it; what is not there is empty.
 
-    `rejected` counts all rejects, of which `rejects` has the first.
+    `rejected` counts all rejects, of which `rejects` has the first; `reasons` counts them all.
+    `miscounted` are tables, in words, that have another number of rows than were written.
     """
 
     kind: Kind
@@ -335,6 +408,9 @@ class Report:
     databases: tuple[Database, ...] = ()
     tables: tuple[Table, ...] = ()
     migrations: tuple[Migration, ...] = ()
+    copied: tuple[Copied, ...] = ()
+    made: tuple[Made, ...] = ()
+    not_converted: tuple[NotConverted, ...] = ()
     counted: tuple[Counted, ...] = ()
     profiles: tuple[Profile, ...] = ()
     sides: tuple[str, str] = ("before", "after")
@@ -344,6 +420,8 @@ class Report:
     cleansed: tuple[Cleansed, ...] = ()
     rejected: int = 0
     rejects: tuple[Reject, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+    miscounted: tuple[str, ...] = ()
     repairs: tuple[Repair, ...] = ()
     stopped: str = ""
     notes: tuple[str, ...] = ()
@@ -353,6 +431,8 @@ class Report:
         """Return what all of it comes to."""
         if self.kind is Kind.VERIFICATION:
             return _compared(self)
+        if self.kind is Kind.TRANSFER:
+            return _transferred(self)
         return _migrated(self)
 
     def as_json(self) -> dict[str, object]:
@@ -427,6 +507,47 @@ def _compared(report: Report) -> Verdict:
 
 
 _WRONG = frozenset({Outcome.DIFFERENT, Outcome.ONLY_SOURCE, Outcome.ONLY_TARGET})
+
+
+def _transferred(report: Report) -> Verdict:
+    compared = [t for t in report.tables if t.outcome is not Outcome.NOT_COMPARED]
+    wrong = [t for t in compared if t.outcome is not Outcome.EQUAL]
+    differences = sum(t.differences for t in compared)
+    rows = sum(one.written for one in report.copied)
+    figures = (
+        Figure(label="tables", number=len(report.copied)),
+        Figure(label="rows copied", number=rows),
+        Figure(label="rows that differ", number=differences),
+        *((Figure(label="rows rejected", number=report.rejected),) if report.rejected else ()),
+    )
+    of = words.count(len(report.tables), "table")
+    missing = sum(t.only_source for t in wrong)
+    # Rows that were put aside are missing in the target, and nothing else may be.
+    only_rejects = differences == missing <= report.rejected and all(
+        t.outcome is Outcome.DIFFERENT and t.differences for t in wrong
+    )
+    if wrong and not only_rejects:
+        says = f"{len(wrong):,} of {of}"
+        return Verdict(tone=Tone.BAD, word="Different", says=says, figures=figures)
+    if report.miscounted:
+        says = "; ".join(report.miscounted)
+        return Verdict(tone=Tone.BAD, word="Miscounted", says=says, figures=figures)
+    left = len(report.tables) - len(compared)
+    if report.rejected:
+        said = words.count(report.rejected, "row")
+        were = "was" if report.rejected == 1 else "were"
+        rest = "" if left else "; all others are the same on both sides"
+        says = f"{said} {were} rejected{rest}"
+        return Verdict(tone=Tone.WARNING, word="Done with rejects", says=says, figures=figures)
+    if not report.copied:
+        made = words.count(sum(len(one.names) for one in report.made), "object")
+        return Verdict(tone=Tone.GOOD, word="Schema made", says=f"{made}, no rows", figures=figures)
+    if left:
+        says = f"{left:,} of {of} could not be compared, or were not to be"
+        return Verdict(tone=Tone.WARNING, word="Not proven", says=says, figures=figures)
+    all_of = "the one table" if len(compared) == 1 else f"all {of}"
+    says = f"{all_of}, compared row by row"
+    return Verdict(tone=Tone.GOOD, word="Transferred", says=says, figures=figures)
 
 
 def _migrated(report: Report) -> Verdict:

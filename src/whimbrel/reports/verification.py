@@ -46,7 +46,7 @@ class Speed:
         last = self._points[-1].at if self._points else 0
         self._points.append(reports.Point(at=at, took=at - last, rows=event.rows))
         if len(self._points) >= _MOST_POINTS:
-            self._points = list(_halved(self._points))
+            self._points = list(halved(self._points))
 
     @property
     def throughput(self) -> tuple[reports.Throughput, ...]:
@@ -72,7 +72,7 @@ def from_verification(
     source, target = verification.source, verification.target
     return reports.Report(
         kind=reports.Kind.VERIFICATION,
-        title=title or f"Comparison of {_name(source.url)} and {_name(target.url)}",
+        title=title or f"Comparison of {name(source.url)} and {name(target.url)}",
         command=config.hidden(command),
         whimbrel=whimbrel.__version__,
         started_at=verification.started_at,
@@ -301,13 +301,13 @@ def _written(table: str, columns: Sequence[str]) -> measure.Written:
     return measure.Written(table=table, columns=tuple(columns))
 
 
-def _name(url: str) -> str:
+def name(url: str) -> str:
     """Return what a database is called, by its URL: the last part of its path."""
     path = url.partition("?")[0].rstrip("/")
     return config.masked(path).rpartition("/")[2] or config.masked(url)
 
 
-def _halved(points: Sequence[reports.Point]) -> Iterable[reports.Point]:
+def halved(points: Sequence[reports.Point]) -> Iterable[reports.Point]:
     """Join neighbours, so that there is room for more."""
     for one, other in zip(points[::2], points[1::2], strict=False):
         yield reports.Point(at=other.at, took=one.took + other.took, rows=one.rows + other.rows)

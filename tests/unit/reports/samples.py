@@ -343,4 +343,135 @@ FAILED = dataclasses.replace(
 )
 
 # The same two at every moment, so that they can be golden.
-ALL = {"different": DIFFERENT, "equal": EQUAL, "migrated": MIGRATED, "failed": FAILED}
+TRANSFERRED = reports.Report(
+    kind=reports.Kind.TRANSFER,
+    title="Transfer of legacy into shop",
+    command="whimbrel transfer legacy shop",
+    whimbrel="0.1.0",
+    started_at="2026-05-04T09:12:00.000000Z",
+    milliseconds=61_200,
+    by="ana@web-3",
+    databases=(SOURCE, TARGET),
+    tables=(
+        dataclasses.replace(
+            CUSTOMER, only_source=3, only_target=0, changed=0, moving=0, examples=(), columns=()
+        ),
+        equal("country", 249, milliseconds=40),
+        reports.Table(
+            name="letter",
+            outcome=reports.Outcome.NOT_COMPARED,
+            source="tbl_letter",
+            target="letter",
+            why="rules changed its rows on their way; they were counted",
+            rows_source=500,
+            rows_target=498,
+        ),
+    ),
+    copied=(
+        reports.Copied(
+            name="customer",
+            source="customer",
+            target="customers",
+            read=120_400,
+            written=120_397,
+            rejected=3,
+            before=40_000,
+            bytes=9_120_000,
+            chunks=4,
+            milliseconds=2_400,
+        ),
+        reports.Copied(
+            name="letter",
+            source="tbl_letter",
+            target="letter",
+            read=500,
+            written=498,
+            dropped=2,
+            bytes=90_000,
+            chunks=1,
+            milliseconds=300,
+        ),
+    ),
+    made=(
+        reports.Made(kind="table", names=("customers", "country", "letter")),
+        reports.Made(kind="index", names=("customers: ix_customers_name",)),
+    ),
+    not_converted=(
+        reports.NotConverted(
+            kind="trigger",
+            name="customer_ai",
+            table="customer",
+            why="what it does is written in the language of one engine",
+            text=f"CREATE TRIGGER customer_ai … {NASTY}",
+        ),
+        reports.NotConverted(kind="routine", name="total", why="it is code of one engine"),
+    ),
+    sides=("source", "target"),
+    throughput=(
+        reports.Throughput(
+            title="copying",
+            points=tuple(reports.Point(at=600 * n, took=600, rows=20_000 + n) for n in range(1, 5)),
+        ),
+    ),
+    losses=(
+        reports.Loss(
+            table="customer",
+            column="born",
+            what="12 values of customer.born have no month or day",
+            values=12,
+            accepted="by a rule",
+            examples=(
+                reports.Found(key=(shown.of(17),), value=shown.of("0000-00-00")),
+                reports.Found(key=(shown.of(HIDDEN),), value=shown.of(HIDDEN)),
+            ),
+        ),
+        reports.Loss(
+            table="customer",
+            column="state",
+            what="no longer an enumeration",
+            verdict="noted",
+        ),
+    ),
+    cleansed=(
+        reports.Cleansed(
+            table="letter",
+            column="body",
+            rule="trim",
+            values=31,
+            examples=(cell("body", " a ", "a"), cell("body", "  ", None)),
+        ),
+    ),
+    rejected=3,
+    rejects=(
+        reports.Reject(
+            table="customer",
+            reason="email: it is NULL, and has to have a value",
+            rule="required",
+            key=(shown.of("2001"),),
+            row=(named("id", "2001"), named("name", NASTY), named("email", None)),
+        ),
+    ),
+    reasons=(
+        reports.Reason(table="customer", reason="it is NULL", rule="required", rows=2),
+        reports.Reason(table="customer", reason="too long for type character varying(5)", rows=1),
+    ),
+    notes=("an earlier attempt had copied 40,000 of the rows; this one went on with it",),
+)
+
+MOVED = dataclasses.replace(
+    TRANSFERRED,
+    tables=(equal("country", 249, milliseconds=40),),
+    copied=(dataclasses.replace(TRANSFERRED.copied[0], rejected=0, written=120_400),),
+    rejected=0,
+    rejects=(),
+    reasons=(),
+)
+
+ALL = {
+    "different": DIFFERENT,
+    "equal": EQUAL,
+    "migrated": MIGRATED,
+    "failed": FAILED,
+    "transferred": TRANSFERRED,
+    "moved": MOVED,
+}

@@ -295,14 +295,31 @@ class MysqlInventory(inventory.Inventory):
         for name, comment in self._session.fetch(_EVENTS):
             row = self._session.fetch(f"SHOW CREATE EVENT {self._quote(str(name))}")[0]
             zone = "SET @whimbrel_zone = @@time_zone, time_zone = " + _literal(str(row[2]))
+            sql = _DEFINER.sub(r"\1", str(row[3]))
+            asleep = self._asleep(sql)
+            wake = f"ALTER EVENT {self._quote(str(name))} ENABLE"
             yield inventory.Thing(
                 kind=Kind.EVENT,
                 name=str(name),
-                sql=_DEFINER.sub(r"\1", str(row[3])),
+                sql=asleep,
                 comment=str(comment) or None,
                 first=(*_settings(row[1], row[5]), zone),
                 then=("SET time_zone = @whimbrel_zone", _PUT_BACK),
+                note=f"made disabled; let it run with {wake}" if asleep != sql else "",
             )
+
+    def _asleep(self, sql: str) -> str:
+        """Return a CREATE EVENT that does not begin to run: two of it would do its work twice."""
+        parts: list[str] = []
+        tokens = list(sqltext.tokens(sql, self._session.engine.dialect))
+        at = 0
+        while at < len(tokens) and tokens[at].word not in ("ENABLE", "DO"):
+            parts.append(tokens[at].text)
+            at += 1
+        if at < len(tokens) and tokens[at].word == "ENABLE":
+            parts.append("DISABLE")
+            at += 1
+        return "".join(parts) + "".join(token.text for token in tokens[at:])
 
     def _rights(self) -> Iterator[inventory.Thing]:
         definers = [str(row[0]) for row in self._session.fetch(_DEFINERS)]

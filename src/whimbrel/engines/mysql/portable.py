@@ -207,7 +207,7 @@ class MysqlConverter(portable.Converter):
             case Family.INTEGER if meaning.typed:
                 asked |= {Question.DIGITS}
             case Family.TEXT if meaning.own == "any":
-                asked |= {Question.DIGITS}
+                asked |= {Question.DIGITS, Question.NEGATIVE_ZERO}
             case _:
                 pass
         long = meaning.length is None or meaning.length > _KEY_CHARACTERS
@@ -233,7 +233,16 @@ class MysqlConverter(portable.Converter):
         domain = self._domain(means, typed.origin(meaning, means.family))
         if chosen.digits is not None:
             before, behind = chosen.digits
-            domain = dataclasses.replace(domain, digits_before=before, digits_behind=behind)
+            # They are read as numbers all the same.
+            odd = {Question.NOT_NUMBER} if meaning.own != "any" else set()
+            if meaning.family is Family.INTEGER:
+                odd.add(Question.NOT_WHOLE)
+            domain = dataclasses.replace(
+                domain,
+                digits_before=before,
+                digits_behind=behind,
+                refuses=domain.refuses | typed.refusing(meaning, *odd),
+            )
         if settled.family is Family.BOOLEAN:
             refuses = typed.refusing(meaning, Question.NOT_BOOLEAN)
             domain = dataclasses.replace(domain, refuses=domain.refuses | refuses)
@@ -687,7 +696,8 @@ def _of_floats(means: Meaning, meaning: Meaning) -> Domain:
             meaning, means.type, "four bytes would round numbers", remedy="name: double"
         )
     found = typed.approximate(meaning, means.type)
-    refuses = typed.refusing(meaning, Question.NAN, Question.INFINITE)
+    # A zero below zero becomes a zero.
+    refuses = typed.refusing(meaning, Question.NAN, Question.INFINITE, Question.NEGATIVE_ZERO)
     if means.unsigned:
         refuses |= typed.refusing(meaning, Question.NEGATIVE)
     return dataclasses.replace(found, refuses=found.refuses | refuses)

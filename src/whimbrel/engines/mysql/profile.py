@@ -252,7 +252,14 @@ class MysqlProfiler(profiling.SqlProfiler):
             case Question.TRAILING_BLANKS if of.name != "char":
                 return f"CAST(RIGHT({texts.utf8(value, subject.column)}, 1) AS BINARY) = 0x20"
             case Question.STRAY_WORD if of.name == "enum":
-                return f"({value} + 0) = 0"
+                stray = f"({value} + 0) = 0"
+                # The catalog has ? for what it cannot show: characters of four bytes.
+                if "?" not in subject.column.type:
+                    return stray
+                words = portable.meant(subject.column.type).values
+                listed = ", ".join(f"x'{word.encode().hex()}'" for word in words)
+                octets = f"CAST({texts.utf8(value, subject.column)} AS BINARY)"
+                return f"{stray} OR {octets} NOT IN ({listed})"
             case Question.ZERO_DATE:
                 return f"{moment} REGEXP '^{profiling.ZERO_DAY}'"
             case Question.BEFORE_CHRIST:

@@ -1,15 +1,15 @@
 """Rows leave MySQL and MariaDB as one value of bytes each, which their own SQL writes.
 
 The driver would make Python objects of every row, which costs five times as much as taking the
-values off the wire as they are: packets of the protocol, one a row. A row whose text is larger
-than the server makes (max_allowed_packet) comes as NULL; these rows are asked for again at the
-end, each value by itself. What the text of a value is, is said in `texts`; of what it depends on,
-`MysqlCodec.prepare` has been asked before.
+values off the wire as they are (see `wire`). A row whose text is larger than the server makes
+(max_allowed_packet), or that has a text too large to be escaped there, comes as NULL; these rows
+are asked for again at the end, each value by itself. What the text of a value is, is said in
+`texts`; of what it depends on, `MysqlCodec.prepare` has been asked before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,6 +32,10 @@ _TAB: Final = "x'09'"
 _LINE_FEED: Final = "x'0A'"
 _BINARY: Final = "x'5C5C78'"
 _ESCAPES: Final = (("5C", "5C5C"), ("09", "5C74"), ("0A", "5C6E"), ("0D", "5C72"))
+_QUOTES: Final = (("27", "2727"),)
+# Beyond this Python is faster.
+_LARGE_BYTES: Final = 2**14
+_CHARACTER_BYTES: Final = 4
 _OPENED: Final = "x'28'"
 _CLOSED: Final = "x'29'"
 _COMMA: Final = "x'2C'"
@@ -62,16 +66,23 @@ class MysqlUnloader(transport.Unloader):
             row, between, written = self._tuple(cargo.carried), b",", blocks.tupled
         else:
             raise ValueError(f"rows are not written as {format.value} here")
+        if cargo.order and any(map(self._may_be_large, cargo.carried)):
+            # Large rows would come last.
+            parts = _written(written, cargo, self._texts(cargo, rows=blocks.JOINED_ROWS))
+            yield from blocks.gathered(parts, block_bytes=block_bytes, between=between)
+            return
         too_large: list[int] = []
         parts = self._parts(f"SELECT {row}", cargo, between, too_large)
         yield from blocks.gathered(parts, block_bytes=block_bytes, between=between)
-        if not too_large:
-            return
-        found = 0
-        for texts in self._texts(cargo, rows=1, only=f"({row}) IS NULL"):
-            found += len(texts)
-            yield written(cargo.carried, texts)
-        blocks.all_taken(sum(too_large), found)
+        if too_large:
+            found = self._texts(cargo, rows=blocks.JOINED_ROWS, only=f"({row}) IS NULL")
+            count = 0
+            for block in blocks.gathered(
+                _written(written, cargo, found), block_bytes=block_bytes, between=between
+            ):
+                yield block
+                count += block.rows
+            blocks.all_taken(sum(too_large), count)
 
     def _parts(
         self, select: str, cargo: transport.Cargo, between: bytes, too_large: list[int]
@@ -91,6 +102,27 @@ class MysqlUnloader(transport.Unloader):
                     if found.values:
                         yield between.join(found.values), len(found.values)
 
+    def _may_be_large(self, one: transport.Carried) -> bool:
+        """Whether a value may be too large to be escaped by the server.
+
+        What it replaces in a text it moves the rest of the text for, each time.
+        """
+        if one.value.form.family not in _OPEN or blocks.as_bytes(one):
+            return False
+        kind = self._codec.kind(one.value.column)
+        if kind.name in ("varchar", "char", "enum", "set", "tinytext"):
+            return bool(kind.numbers) and kind.numbers[0] > _LARGE_BYTES // _CHARACTER_BYTES
+        return True
+
+    def _escaped(self, one: transport.Carried, escapes: Sequence[tuple[str, str]]) -> str:
+        """Return SQL for a text with its escapes, NULL if it is too large for that."""
+        text = f"CAST({self._codec.piece(one.value)} AS BINARY)"
+        for character, escape in escapes:
+            text = f"REPLACE({text}, x'{character}', x'{escape}')"
+        if self._may_be_large(one):
+            return f"IF(LENGTH({one.value.sql}) > {_LARGE_BYTES}, NULL, {text})"
+        return text
+
     def _wait_for_us(self) -> None:
         if not self._patient:
             self._session.send(f"SET SESSION net_write_timeout = {_PATIENCE_SECONDS}")
@@ -106,7 +138,7 @@ class MysqlUnloader(transport.Unloader):
         if blocks.as_bytes(one):
             field = f"CONCAT({_BINARY}, {self._digits(one)})"
         elif value.form.family in _OPEN:
-            field = _replaced(f"CAST({self._codec.piece(value)} AS BINARY)", _ESCAPES)
+            field = self._escaped(one, _ESCAPES)
         else:
             field = self._plain(one)
         return f"IF({value.sql} IS NULL, {_NULL}, {field})" if value.column.null else field
@@ -127,8 +159,7 @@ class MysqlUnloader(transport.Unloader):
                 # A word among numbers must not stand there as if it were a name.
                 item = f"IF(LEFT({item}, 1) = '!', CONCAT(x'27', {item}, x'27'), {item})"
         elif value.form.family in _OPEN:
-            text = _replaced(f"CAST({self._codec.piece(value)} AS BINARY)", (("27", "2727"),))
-            item = f"CONCAT(x'27', {text}, x'27')"
+            item = f"CONCAT(x'27', {self._escaped(one, _QUOTES)}, x'27')"
         else:
             item = f"CONCAT(x'27', {self._plain(one)}, x'27')"
         return f"IF({value.sql} IS NULL, 'NULL', {item})" if value.column.null else item
@@ -176,7 +207,7 @@ class MysqlUnloader(transport.Unloader):
         streaming = pymysql.cursors.SSCursor
         with bulk.driving(self._session), self._session.driver.cursor(streaming) as cursor:
             cursor.execute(query, tuple(cargo.params))
-            while found := cursor.fetchmany(rows):
+            for found in blocks.fetched(cursor.fetchmany, rows=rows):
                 yield [self._checked(row, raw) for row in found]
 
     def _is_raw(self, one: transport.Carried) -> bool:
@@ -204,7 +235,11 @@ def _query(select: str, cargo: transport.Cargo, only: str = "") -> str:
     return f"{select} FROM {cargo.source}{where}{order}"
 
 
-def _replaced(sql: str, escapes: Sequence[tuple[str, str]]) -> str:
-    for character, escape in escapes:
-        sql = f"REPLACE({sql}, x'{character}', x'{escape}')"
-    return sql
+def _written(
+    write: Callable[[Sequence[transport.Carried], Sequence[codec.Texts]], transport.Block],
+    cargo: transport.Cargo,
+    found: Iterable[Sequence[codec.Texts]],
+) -> Iterator[tuple[bytes, int]]:
+    """Yield what Python writes of texts, and how many rows it is."""
+    for rows in found:
+        yield blocks.sent(write(cargo.carried, rows)), len(rows)

@@ -103,6 +103,13 @@ SELECT 'routine ' || p.oid::regprocedure, md5(p.prosrc)
   FROM pg_proc p WHERE p.pronamespace = current_schema()::regnamespace
 """
 
+# One that is not enforced keeps nothing out (conenforced is new in version 18).
+_CHECKS = """
+SELECT conname, pg_get_expr(conbin, conrelid, true) FROM pg_constraint k
+ WHERE conrelid = %s AND contype = 'c'
+   AND coalesce(to_jsonb(k) ->> 'conenforced', 'true') = 'true' ORDER BY conname
+"""
+
 
 class PostgresCatalog(base.Catalog):
     """Reads pg_catalog for columns, and SQLAlchemy's inspector for keys and constraints."""
@@ -158,8 +165,8 @@ class PostgresCatalog(base.Catalog):
                 for f in inspector.get_foreign_keys(name)
             ),
             checks=tuple(
-                shapes.Check(name=c["name"], sql=c["sqltext"])
-                for c in inspector.get_check_constraints(name)
+                shapes.Check(name=str(check), sql=str(sql))
+                for check, sql in self._session.fetch(_CHECKS, [oid])
             ),
             comment=inspector.get_table_comment(name)["text"],
         )

@@ -106,8 +106,10 @@ class PostgresLoader(transport.Loader):
         """Return SQL that makes a value of column `c…`, empty where the column does it itself."""
         kind = self._codec.kind(one.column.type)
         family, own = one.value.form.family, kind.form.family
+        # More than 64 bits are a text of their own.
+        bits = kind.name == "bit" and own is Family.INTEGER
         indirect = (
-            kind.name == "bit"
+            bits
             or (kind.element is not None and family is Family.JSON)
             or (family is Family.BINARY and own is not Family.BINARY)
         )
@@ -116,7 +118,7 @@ class PostgresLoader(transport.Loader):
         text = f"c{at}"
         if blocks.as_bytes(one):
             text = f"substr({text}, 3)"
-        if kind.name == "bit":
+        if bits:
             # A cast would leave the highest bits out.
             outside = f"{text}::numeric NOT BETWEEN 0 AND {2**kind.length - 1}"
             text = _unless(outside, text)

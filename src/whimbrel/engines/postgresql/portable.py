@@ -552,7 +552,11 @@ def _clock(meaning: Meaning) -> _Chosen:
 def _json(meaning: Meaning, facts: Facts) -> _Chosen:
     if any(facts.counts.get(one) for one in _NO_NUL - meaning.never):
         return _choice("json", "json, because jsonb takes no \\u0000 and no half surrogate pairs")
-    return _choice("jsonb")
+    return _choice(
+        "jsonb",
+        "keeps what a document says, not how it is written: neither the order of members, nor any "
+        "but the last of those with the same name",
+    )
 
 
 def _text(meaning: Meaning) -> _Chosen:

@@ -7,7 +7,7 @@ encoding is; of what else texts depend on, `PostgresCodec.prepare` has been aske
 from __future__ import annotations
 
 import select
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from whimbrel.engines import blocks, bulk, codec, transport
@@ -78,7 +78,7 @@ class PostgresUnloader(transport.Unloader):
                 yield from _received(driver.pgconn, driver.info.encoding)
 
     def _fields(self, carried: Sequence[transport.Carried]) -> str:
-        return ", ".join(map(self._field, carried))
+        return _apart(map(self._field, carried))
 
     def _field(self, one: transport.Carried) -> str:
         value = one.value
@@ -145,17 +145,21 @@ class PostgresUnloader(transport.Unloader):
     # --- texts ----------------------------------------------------------------------------------
 
     def texts(self, cargo: transport.Cargo, *, rows: int = 1_000) -> Iterator[list[codec.Texts]]:
-        selected = ", ".join(self._codec.text(one.value) for one in cargo.carried)
+        selected = _apart(self._codec.text(one.value) for one in cargo.carried)
         self._session.begin()
         with (
             bulk.driving(self._session),
             self._session.driver.cursor(_CURSOR, scrollable=False) as cursor,
         ):
             codecs.as_bytes(cursor)
-            cursor.itersize = rows
             cursor.execute(_query(selected, cargo), cargo.params)
-            while found := cursor.fetchmany(rows):
-                yield found
+            for found in blocks.fetched(cursor.fetchmany, rows=rows):
+                yield list(map(tuple, found))
+
+
+def _apart(columns: Iterable[str]) -> str:
+    """Return columns by names of ours: ORDER BY would take a text for the column it is of."""
+    return ", ".join(f'{sql} AS "whimbrel {at}"' for at, sql in enumerate(columns))
 
 
 def _query(selected: str, cargo: transport.Cargo) -> str:

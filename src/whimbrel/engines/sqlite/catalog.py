@@ -81,7 +81,7 @@ class SqliteCatalog(base.Catalog):
         if found is None or found.is_ours or found.is_internal:
             return None
         if found.is_virtual:
-            return shapes.Table(name=found.name, columns=self._bare(found.name), sql=found.sql)
+            return self._virtual(found)
         try:
             read = text.parse(found.sql or "")
         except text.NotUnderstoodError:
@@ -163,6 +163,17 @@ class SqliteCatalog(base.Catalog):
         ]
 
     # --- one table --------------------------------------------------------------------------
+
+    def _virtual(self, found: Object) -> shapes.Table:
+        """Return a virtual table; one for searching says by its rowid what it has found."""
+        columns = self._bare(found.name)
+        key: tuple[str, ...] = ()
+        if found.module.startswith("FTS") and not any(
+            tokens.same(column.name, "rowid") for column in columns
+        ):
+            rowid = shapes.FoundColumn(name="rowid", type="INTEGER", null=False)
+            columns, key = (rowid, *columns), ("rowid",)
+        return shapes.Table(name=found.name, columns=columns, primary_key=key, sql=found.sql)
 
     def _table(self, found: Object, read: text.TableText) -> shapes.Table:
         rows = self.columns(found.name)

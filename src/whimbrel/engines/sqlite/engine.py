@@ -243,6 +243,9 @@ class SqliteEngine(base.Engine):
     def estimate(self, session: base.Session, table: str) -> int | None:
         return sizes.estimate(_driver(session), table)
 
+    def reachable(self, session: base.Session) -> bool:
+        return files.file_of(_driver(session)) is not None
+
     def drop_tables(self, names: Sequence[str]) -> list[str]:
         return [f"DROP TABLE IF EXISTS {self.quote(name)}" for name in names]
 

@@ -229,7 +229,8 @@ class Column:
             case int() if self._affinity is Affinity.REAL:
                 return float(value) if int(float(value)) == value else None
             case float() if self._affinity is not Affinity.TEXT:
-                whole = value.is_integer() and int(value) in _INTEGERS
+                # The smallest whole number of 64 bits stays a float.
+                whole = value.is_integer() and abs(int(value)) < 2**63
                 return int(value) if whole else value
             case str() if not _is_number(value):
                 return value

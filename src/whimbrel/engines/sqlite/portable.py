@@ -59,6 +59,8 @@ _PLAIN: Final = {
 _NEVER: Final = {
     # A number that is none is kept as NULL.
     Family.INTEGER: frozenset({Question.NAN}),
+    # Columns of numbers keep no sign of 0.
+    Family.FLOAT: frozenset({Question.NEGATIVE_ZERO}),
 }
 _STRICT_ANY: Final = "ANY"
 _WITHOUT_CASE: Final = "NOCASE"

@@ -324,7 +324,8 @@ def _places(value: str, scale: int | None) -> str:
         arms.append(f"WHEN {whole} / {power} = {value} THEN {places}")
     # Beyond, whole numbers are not exact any more.
     return (
-        f"CASE WHEN abs({value}) > 1e9 THEN {_MANY_PLACES} {' '.join(arms)} ELSE {_MANY_PLACES} END"
+        f"CASE WHEN {value} NOT BETWEEN -1e9 AND 1e9 THEN {_MANY_PLACES} {' '.join(arms)} "
+        f"ELSE {_MANY_PLACES} END"
     )
 
 
@@ -348,7 +349,8 @@ def _odd_number(value: str, family: Family, asked: frozenset[Question]) -> str:
         proper = "'real', 'null'"
     odd = [f"typeof({value}) NOT IN ({proper})"]
     if asked & {Question.INFINITE, Question.NAN} and not whole:
-        odd.append(f"abs({value}) = 9e999")
+        # abs() fails for the smallest whole number.
+        odd.append(f"{value} IN (9e999, -9e999)")
     if Question.NEGATIVE in asked:
         odd.append(f"{value} < 0")
     if Question.NEGATIVE_ZERO in asked and not whole:

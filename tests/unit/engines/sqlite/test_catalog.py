@@ -166,7 +166,8 @@ def test_a_virtual_table_is_listed_and_its_own_tables_are_not(reads: Reads) -> N
     found = reads("CREATE VIRTUAL TABLE search USING fts5(title, body); CREATE TABLE t (a);")
 
     assert ["search", "t"] == found.tables()
-    assert ["title", "body"] == [c.name for c in found.table("search").columns]
+    assert ["rowid", "title", "body"] == [c.name for c in found.table("search").columns]
+    assert ("rowid",) == found.table("search").primary_key
 
 
 def test_a_virtual_table_whose_module_is_missing_is_listed_without_columns(reads: Reads) -> None:

@@ -435,7 +435,9 @@ class SqlProfiler(portable.Profiler):
         text = self.decimal_text(subject)
         digits = []
         if domain.digits_before is not None:
-            digits.append(f"ABS({number}) >= 1{'0' * domain.digits_before}")
+            end = f"1{'0' * domain.digits_before}"
+            # No ABS(), which the smallest whole number of 64 bits may not have.
+            digits.append(f"{number} >= {end} OR {number} <= -{end}")
         if domain.digits_behind is not None:
             digits.append(f"{self.behind(text)} > {domain.digits_behind}")
         if digits:

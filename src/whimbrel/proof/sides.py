@@ -45,6 +45,12 @@ Work = Callable[[Seat], Result]
 class _Task:
     run: Callable[[Seat], object]
     future: Future[object]
+    # Whether it is done by whatever thread, also by one whose session has ended.
+    bare: bool = False
+
+
+class _Retired(Exception):
+    """A session has ended, and its moment cannot be had again; the others still read it."""
 
 
 class Side:
@@ -52,8 +58,9 @@ class Side:
 
     `notes` says what the snapshots do not promise. With `together` the sessions begin at one moment
     also where an engine cannot hand it from one to the other, while nobody is let commit. With
-    `lasting` a session that ends is opened anew before its next work, at the same moment if that
-    can be.
+    `lasting` a session that ends is opened anew before its next work, at the same moment. Where
+    that cannot be, the others do its work; when the last one has ended, a later moment is read,
+    and the side has `moved`.
     """
 
     def __init__(
@@ -67,6 +74,7 @@ class Side:
         self._open = open_session
         self._lasting = lasting
         self._closing = threading.Lock()
+        self.moved = False
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._snapshots: list[base.Snapshot] = []
@@ -139,9 +147,12 @@ class Side:
                 return
             ready.set_result(seat)
             while (task := self._tasks.get()) is not None:
-                if self._lasting and seat.session.gone:
+                if self._lasting and seat.session.gone and not task.bare:
                     try:
-                        seat = self._seated_again(seat, token)
+                        seat = self._seated_again(seat)
+                    except _Retired:
+                        self._tasks.put(task)
+                        return
                     except BaseException as error:  # noqa: BLE001 - whoever waits gets it
                         if task.future.set_running_or_notify_cancel():
                             task.future.set_exception(error)
@@ -149,27 +160,40 @@ class Side:
                     session = seat.session
                 _do(task, seat)
         finally:
-            session.close()
+            with contextlib.suppress(sa.exc.SQLAlchemyError):
+                session.close()
 
-    def _seated_again(self, before: Seat, token: str | None) -> Seat:
-        """Open a session in place of one that has ended, at the moment of the others if it can."""
+    def _seated_again(self, before: Seat) -> Seat:
+        """Open a session in place of one that has ended, at the moment of the others.
+
+        Raises _Retired where that cannot be and there are others.
+        """
         with contextlib.suppress(sa.exc.SQLAlchemyError):
             before.session.close()
         session = self._open()
         try:
             try:
-                seat = _seated(session, token or self.snapshot.token)
+                seat = _seated(session, self.snapshot.token)
             except errors.RefusedError:
-                # Who gave the moment is gone, too: a later one, which says so by its position.
+                # Who gave the moment is gone, too: a later one.
                 session.close()
                 session = self._open()
                 seat = _seated(session, None)
+            given = self.snapshot.token is not None and seat.snapshot.token == self.snapshot.token
+            with self._closing:
+                place = self._sessions.index(before.session)
+                if given or seat.snapshot.position == self.snapshot.position:
+                    self._sessions[place] = session
+                    return seat
+                if len(self._sessions) > 1:
+                    del self._sessions[place]
+                    raise _Retired
+                self._sessions[place] = session
+                self.moved = True
+                return seat
         except BaseException:
             session.close()
             raise
-        with self._closing:
-            self._sessions[self._sessions.index(before.session)] = session
-        return seat
 
     def submit(self, work: Work[Result]) -> Future[Result]:
         """Let the next free session do some work."""
@@ -186,15 +210,22 @@ class Side:
 
         No other work may be under way.
         """
-        barrier = threading.Barrier(len(self._threads), timeout=_CLOSE_SECONDS)
+        with self._closing:
+            count = len(self._sessions)
+        barrier = threading.Barrier(count, timeout=_CLOSE_SECONDS)
 
         def once(seat: Seat) -> None:
             work()
             with contextlib.suppress(threading.BrokenBarrierError):
                 barrier.wait()  # so that nobody takes it twice
 
-        for future in [self.submit(once) for _ in self._threads]:
-            with contextlib.suppress(errors.DatabaseUnavailable, CancelledError):
+        given: list[Future[object]] = []
+        for _ in range(count):
+            future: Future[object] = Future()
+            self._tasks.put(_Task(once, future, bare=True))
+            given.append(future)
+        for future in given:
+            with contextlib.suppress(CancelledError):
                 future.result()
 
     def now(self) -> str:
@@ -211,7 +242,9 @@ class Side:
         Whoever waits for either gets an error.
         """
         self.drop()
-        for session in self._sessions:
+        with self._closing:
+            sessions = list(self._sessions)
+        for session in sessions:
             session.engine.interrupt(session)
 
     def close(self) -> None:

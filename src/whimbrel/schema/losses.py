@@ -376,6 +376,28 @@ def with_beyond(facts: Facts, found: Mapping[Question, profiling.Found]) -> Fact
     return dataclasses.replace(facts, counts=counts, keys=keys)
 
 
+def counted(
+    session: base.Session,
+    table: tables.Table,
+    found: Mapping[str, tuple[Domain, Facts]],
+    *,
+    where: str = "",
+) -> dict[str, Facts]:
+    """Return facts of columns that also say how many values are beyond the limits of a domain.
+
+    Reads in the transaction that is open, and only where some are.
+    """
+    far = {
+        name: domain
+        for name, (domain, facts) in found.items()
+        if _LIMITS.keys() & unfit(domain, facts)
+    }
+    if not far:
+        return {name: facts for name, (_, facts) in found.items()}
+    rows = _profiler(session).beyond(table, far, where=where, key=_naming(table))
+    return {name: with_beyond(facts, rows.get(name, {})) for name, (_, facts) in found.items()}
+
+
 def _word(question: Question) -> _Said:
     return _WORDS[question] if question in _WORDS else _LIMITS[question]
 
@@ -520,6 +542,7 @@ def profile_keys(
     same: Mapping[str, profiling.Sameness] | None = None,
     nulls_alike: AbstractSet[tuple[str, ...]] = frozenset(),
     checks: bool = False,
+    plain: AbstractSet[str] = frozenset(),
     where: str = "",
 ) -> list[Loss]:
     """Return what rows offend keys, references and conditions of their own table on the target.
@@ -528,7 +551,8 @@ def profile_keys(
     along. `carried` says in which form columns are carried and `same` which texts the target's
     keys take for the same; only keys with such columns can have copies, the source keeps the
     others apart. `nulls_alike` are keys (as tuples of columns) in which NULL is like NULL. With
-    `checks` the conditions of the table are tried, too, for sources that may not have.
+    `checks` the conditions of the table are tried, too, for sources that may not have. Columns that
+    take values of any type, and are known to have whole numbers alone, are `plain`.
     """
     profiler = _profiler(session)
     carried, same = carried or {}, same or {}
@@ -542,7 +566,11 @@ def profile_keys(
 
     found = list(_null_keys(profiler, table, where, key))
     for name, columns in _unique_keys(table):
-        doubtful = [one for one in columns if one in same or _any_type(profiler, table, one)]
+        doubtful = [
+            one
+            for one in columns
+            if one in same or (one not in plain and _any_type(profiler, table, one))
+        ]
         if not doubtful and columns not in nulls_alike:
             continue
         values = [(one, form(one), same.get(one, profiling.Sameness())) for one in columns]

@@ -1,9 +1,16 @@
-"""The schema of one database made again on the same engine, by the server's own texts."""
+"""The schema of one database made again on the same engine, by the server's own texts.
+
+What comes before what is said by `inventory.parted`: types, sequences and routines stand between
+the tables that they need and those that need them; views, rules and what else reads tables or
+acts on rows comes behind everything. What is not wanted to act on a copy is not our judgement:
+triggers are made as they were, and an inventory says of what it leaves asleep.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from whimbrel import tables as shapes
@@ -11,10 +18,13 @@ from whimbrel.engines import base, inventory
 from whimbrel.engines.inventory import Kind, TableText, Thing
 from whimbrel.schema.made import Action, MadeTable, NotConverted, Schema
 
-# What tables may be made of: it comes before them, in its own order.
-_FIRST: Final = frozenset(
-    {Kind.EXTENSION, Kind.COLLATION, Kind.TYPE, Kind.DOMAIN, Kind.SEQUENCE, Kind.SCHEMA}
-)
+_NO_TEXT: Final[Mapping[Kind, str]] = {
+    Kind.PRIVILEGE: "rights and owners belong to the server; grant them there",
+    Kind.SCHEMA: "only the schema of the session is moved",
+    Kind.VIRTUAL_TABLE: "its rows are kept by a module; make it again there and fill it",
+}
+# What acts by itself, on statements or by the clock: not before all others are there.
+_BEHIND_ALL: Final = frozenset({Kind.EVENT, Kind.TRIGGER})
 
 
 def copy_schema(
@@ -27,76 +37,98 @@ def copy_schema(
     """Return what makes these tables and things again as they were.
 
     `texts` are those of the tables to be made, `tables` what the source's catalog says of them,
-    `counters` their columns that count by themselves.
+    `counters` their columns that count by themselves. What no table needs may be refused by the
+    server without harm to the rest.
     """
-    first, last, lost = _things(texts, things)
-    ordered = inventory.arranged([(name, text.needs, name) for name, text in texts.items()])
+    early, late = inventory.parted(things, texts)
+    needed = _needed(texts, things)
+    known = {(one.name, one.statements): one for one in things if one.sql}
     counting = counters or {}
+    made: list[MadeTable] = []
+    waiting: list[Action] = []
+    for name, statements in early:
+        text = texts.get(name)
+        if text is not None and statements == text.create:
+            made.append(_table(name, text, tables[name], tuple(counting.get(name, ())), waiting))
+            waiting = []
+        else:
+            thing = known[name, statements]
+            waiting.append(_action(thing, optional=thing.name not in needed))
+    if made:
+        # Keys and indexes may need what no other table does.
+        made[-1] = dataclasses.replace(made[-1], before=(*made[-1].before, *waiting))
+    behind = [known[one] for one in late]
     return Schema(
-        tables=tuple(
-            _table(name, texts[name], tables[name], tuple(counting.get(name, ())))
-            for name in ordered
+        tables=tuple(made),
+        before=() if made else tuple(waiting),
+        last=(
+            *(_action(one, optional=True) for one in behind if not _acts(one)),
+            *(action for name in texts for action in _last(name, texts[name])),
+            *(_action(one, optional=True) for one in behind if _acts(one)),
         ),
-        before=tuple(first),
-        # A trigger calls a routine; nothing needs a trigger.
-        last=(*last, *(action for name in ordered for action in _last(name, texts[name]))),
-        not_converted=tuple(lost),
+        not_converted=tuple(_lost(texts, things)),
+        notes=tuple(f"{one.kind.value} {one.name}: {one.note}" for one in things if one.note),
     )
 
 
-def _things(
-    texts: Mapping[str, TableText], things: Sequence[Thing]
-) -> tuple[list[Action], list[Action], list[NotConverted]]:
-    first: list[Action] = []
-    last: list[Action] = []
-    lost: list[NotConverted] = []
-    early = _needed(texts, things)
+def _acts(thing: Thing) -> bool:
+    return thing.table is None and thing.kind in _BEHIND_ALL
+
+
+def _lost(texts: Mapping[str, TableText], things: Sequence[Thing]) -> Iterator[NotConverted]:
+    views = {one.name for one in things if one.kind in (Kind.VIEW, Kind.MATERIALIZED_VIEW)}
     for thing in things:
-        if thing.table is not None and thing.table in texts:
-            continue  # its table's text has it
-        if not thing.statements:
-            why = "it has no text by which it could be made again"
-            lost.append(
-                NotConverted(kind=thing.kind.value, name=thing.name, table=thing.table, why=why)
-            )
+        # The text of a table has all that belongs to it.
+        if thing.table in texts or (thing.sql and (thing.table is None or thing.table in views)):
             continue
-        action = Action(
-            kind=thing.kind.value,
-            table=thing.table or thing.name,
-            name=thing.name,
-            statements=tuple(base.Statement(sql=sql) for sql in thing.statements),
+        why = _NO_TEXT.get(thing.kind, "it has no text by which it could be made again")
+        yield NotConverted(
+            kind=thing.kind.value, name=thing.name, table=thing.table, why=why, text=thing.sql
         )
-        (first if thing.kind in _FIRST or thing.name in early else last).append(action)
-    return first, last, lost
 
 
 def _needed(texts: Mapping[str, TableText], things: Sequence[Thing]) -> set[str]:
-    """Return what tables need of things, and these of others; never what needs a table."""
-    named = {thing.name: thing for thing in things}
+    """Return what tables need of things, and these of others."""
+    needs = {thing.name: thing.needs for thing in things}
     found: set[str] = set()
     asked = [name for text in texts.values() for name in text.needs]
     while asked:
         name = asked.pop()
-        thing = named.get(name)
-        if thing is None or name in found:
-            continue
-        found.add(name)
-        asked += thing.needs
+        if name not in found:
+            found.add(name)
+            asked += needs.get(name, ())
     return found
 
 
-def _table(name: str, text: TableText, table: shapes.Table, counters: tuple[str, ...]) -> MadeTable:
+def _action(thing: Thing, *, optional: bool) -> Action:
+    return Action(
+        kind=thing.kind.value,
+        table=thing.table or thing.name,
+        name=thing.name,
+        statements=tuple(base.Statement(sql=sql) for sql in thing.statements),
+        optional=optional,
+        # A setting that no catalog lists.
+        repeatable=thing.kind is Kind.OTHER,
+    )
+
+
+def _table(
+    name: str,
+    text: TableText,
+    table: shapes.Table,
+    counters: tuple[str, ...],
+    needed: Sequence[Action],
+) -> MadeTable:
+    create = Action(
+        kind="table",
+        table=name,
+        name=name,
+        statements=tuple(base.Statement(sql=sql) for sql in text.create),
+    )
     return MadeTable(
         source=name,
         target=table,
-        before=(
-            Action(
-                kind="table",
-                table=name,
-                name=name,
-                statements=tuple(base.Statement(sql=sql) for sql in text.create),
-            ),
-        ),
+        before=(*needed, create),
         after=_parts("key", name, text.after),
         foreign_keys=_parts("foreign key", name, text.foreign_keys),
         counters=counters,

@@ -41,6 +41,8 @@ _WHY: Final[Mapping[Kind, str]] = {
 
 # What tables say themselves, too.
 _PARTS: Final = frozenset({Kind.INDEX, Kind.CONSTRAINT})
+# What has a name of its own, and may have things of its own.
+_ALONE: Final = frozenset({Kind.VIEW, Kind.MATERIALIZED_VIEW, Kind.VIRTUAL_TABLE})
 
 
 @dataclass(slots=True)
@@ -153,7 +155,7 @@ def others(
     listed: Sequence[NotConverted],
 ) -> list[NotConverted]:
     """Return what is no table and no view, and so is not on the target, each once."""
-    here = {one.source.name for one in wanted}
+    here = {one.source.name for one in wanted} | {t.name for t in things if t.kind in _ALONE}
     columns = [column for one in wanted for column in one.source.columns]
     parts = {(one.source.name, name) for one in wanted for name in _parts(one.source)}
     already = {(one.kind, one.name, one.table) for one in listed}

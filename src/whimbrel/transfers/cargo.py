@@ -92,8 +92,11 @@ class Bound:
         )
 
 
-def bind(seat: sides.Seat, planned: planning.PlannedFlow, target: Target) -> Bound:
-    """Bind a flow to both databases; raise NotComparable for what cannot be carried."""
+def bind(seat: sides.Seat, planned: planning.PlannedFlow, target: Target, *, looked: bool) -> Bound:
+    """Bind a flow to both databases; raise NotComparable for what cannot be carried.
+
+    `looked` says that the values were looked at when the target's types were chosen.
+    """
     engine, flow = seat.engine, planned.flow
     source = planned.source or tables.Table(name=flow.name, columns=())
     read: list[transport.Carried] = []
@@ -116,8 +119,7 @@ def bind(seat: sides.Seat, planned: planning.PlannedFlow, target: Target) -> Bou
             own_text=column.found.type == into.type and into.type.endswith("[]"),
             what=f"{flow.name}.{column.name}",
         )
-        # Planning has looked at the values, and nothing moves that does not fit.
-        fits = flow.change is None
+        fits = looked and flow.change is None
         value = codec.Value(sql=_sql(engine, column), column=column.found, form=form)
         written.append(transport.Carried(value=value, column=into, fits=fits))
         # Rules see values as the source has them, not as the target would read them.
@@ -241,7 +243,9 @@ def _first(seat: sides.Seat, bound: Bound, cargo: transport.Cargo) -> str:
     own = [one.value.sql for one in cargo.carried]
     if not all(one.startswith(('"', "`")) for one in own) or cargo.where:
         return cargo.source
-    return f"(SELECT * FROM {cargo.source} LIMIT {_SAMPLE_ROWS}) AS whimbrel_first"
+    # By their names: * leaves out columns that an engine hides.
+    names = ", ".join(dict.fromkeys(own)) or "1"
+    return f"(SELECT {names} FROM {cargo.source} LIMIT {_SAMPLE_ROWS}) AS whimbrel_first"
 
 
 def ranges_of(rows: Sequence[object]) -> list[keys.Range]:

@@ -18,16 +18,18 @@ import sqlalchemy as sa
 
 from whimbrel import clock as clocks
 from whimbrel import errors, events
-from whimbrel.engines import base, codec, inventory, transport
+from whimbrel.engines import base, inventory
 from whimbrel.journal import chunks, journal, parts
 from whimbrel.proof import sides
 from whimbrel.rows import changed, copier, keys
 from whimbrel.schema import convert
-from whimbrel.transfers import cargo, lanes, numbering
+from whimbrel.transfers import cargo, lanes, moved, numbering
 from whimbrel.transfers import plan as planning
 
 _LOOK_SECONDS: Final = 0.5
 _TITLE: Final = 250
+# What is done when rows come or go, or holds a copy of them.
+_ACTS: Final = frozenset({"trigger", "rule", "materialized view", "event"})
 
 
 @dataclass(kw_only=True)
@@ -103,7 +105,8 @@ class Course:
         steps = list(self._steps())
         titles = {step.position: step.title for step in steps}
         for position, row in self._recorded.items():
-            if titles.get(position) != row.step:
+            # What was dropped is not dropped again, and not in the plan of who goes on.
+            if position > 0 and titles.get(position) != row.step:
                 raise errors.TransferHalfDone(
                     row.step,
                     database=self._target.url,
@@ -121,7 +124,7 @@ class Course:
                 self._perform(self._target, step)
 
     def _steps(self) -> Iterator[_Step]:
-        for position, (_, step) in enumerate(self._listed(), start=1):
+        for position, (_, step) in enumerate(self._listed(), start=1 - len(self._plan.drops)):
             if isinstance(step, convert.Action):
                 title = f"{step.kind} {step.name}" + (f" of {step.table}" if step.table else "")
                 yield _Step(position=position, title=title[:_TITLE], action=step)
@@ -168,7 +171,8 @@ class Course:
 
     def _perform(self, session: base.Session, step: _Step) -> None:
         row = self._recorded.get(step.position)
-        if row is not None and row.status == "done":
+        # A counter is set anew by whoever goes on: there may be more rows now.
+        if row is not None and row.status == "done" and step.counting is None:
             return
         started = self._clock.seconds()
         notes = journal.Journal(session, self._clock)
@@ -179,13 +183,18 @@ class Course:
                 session.begin()
                 session.engine.before_ddl(session)
                 self._send(session, statements)
-                notes.write_steps([self._note(step, "done")])
+                self._noted(notes, step)
                 session.commit()
             else:
                 self._by_itself(session, notes, step, statements, alone=alone)
         except sa.exc.SQLAlchemyError as error:
             if not session.gone:
                 session.rollback()
+                if step.position in self._recorded and self._there(session, step):
+                    # What a killed attempt had sent was still under way.
+                    self._noted(notes, step)
+                    session.commit()
+                    return
                 if step.action is not None and step.action.optional:
                     self._leave_out(session, notes, step, error)
                     return
@@ -211,10 +220,8 @@ class Course:
     ) -> None:
         """Go on without what the server refused and nothing else needs."""
         why = session.engine.cause(error)
-        if step.position in {row.position for row in notes.steps(self._run)}:
-            notes.finish_step(self._run, step.position, rows_changed=None, seconds=None)
-        else:
-            notes.write_steps([self._note(step, "done")])
+        self._recall(session, step)
+        self._noted(notes, step)
         session.commit()
         self.left_out.append((step.title, why))
         self._tell(events.Noticed(what=f"{step.title} is not in the target: {why}"))
@@ -230,10 +237,8 @@ class Course:
     ) -> None:
         """Do what commits by itself: a note before, one after, and the catalog between."""
         if step.position in self._recorded:
-            there = step.action is not None and step.action.present(session.engine.catalog(session))
-            session.rollback()
-            if there:
-                notes.finish_step(self._run, step.position, rows_changed=None, seconds=None)
+            if self._there(session, step):
+                self._noted(notes, step)
                 session.commit()
                 return
         else:
@@ -259,6 +264,26 @@ class Course:
                         left="what was done before stays, with its notes",
                         cause="rows of the source that break a rule which it does not enforce",
                     )
+
+    def _there(self, session: base.Session, step: _Step) -> bool:
+        """Whether a step has happened, as the catalog says."""
+        found = step.action is not None and step.action.present(session.engine.catalog(session))
+        session.rollback()
+        return found
+
+    def _recall(self, session: base.Session, step: _Step) -> None:
+        """Look what the journal says of a step now."""
+        for row in journal.Journal(session, self._clock).steps(self._run):
+            if row.position == step.position:
+                self._recorded[step.position] = row
+        session.rollback()
+
+    def _noted(self, notes: journal.Journal, step: _Step) -> None:
+        """Write that a step is done."""
+        if step.position in self._recorded:
+            notes.finish_step(self._run, step.position, rows_changed=None, seconds=None)
+        else:
+            notes.write_steps([self._note(step, "done")])
 
     def _statements(self, session: base.Session, step: _Step) -> Iterator[base.Statement]:
         if step.action is not None:
@@ -321,7 +346,9 @@ class Course:
             clock=self._clock,
         )
         several = self._target.engine.can.parallel_writers
-        builders = _Builders(self._open, self._options.jobs if several else 1)
+        builders = _Builders(
+            self._open, self._options.jobs if several else 1, retries=self._options.retries
+        )
         try:
             self._copied(crew, steps, following, builders)
             for left in following.values():
@@ -336,13 +363,7 @@ class Course:
             crew.close()
 
     def _prepared(self) -> base.Session:
-        session = self._open()
-        try:
-            session.engine.loader(session).prepare()
-        except BaseException:
-            session.close()
-            raise
-        return session
+        return lanes.prepared(self._open)
 
     def _copied(
         self,
@@ -351,62 +372,82 @@ class Course:
         following: dict[str, list[_Step]],
         builders: _Builders,
     ) -> None:
-        submit = self._elsewhere or crew.submit
-        working: dict[Future[copier.Done], _Work] = {}
-        queue = [self._begun(step) for step in steps if step.flow is not None]
-        numbering.number(self._side, [work.bound for work in queue], self._open)
-        left_in: dict[str, int] = {}
-        for work in queue:
-            left_in[work.target] = left_in.get(work.target, 0) + 1
+        held = [self._begun(step) for step in steps if step.flow is not None]
+        self._refresh(held)
+        numbering.number(self._side, [one.bound for one in held], self._open)
+        works = [self._work(step, one) for step, one in zip(steps, held, strict=True)]
+        self._see_rejects()
         room = max(0, self._options.max_rejects)
-        # Where foreign keys are there already, who is referred to comes first.
-        for level in sorted({work.level for work in queue}):
-            for work in queue:
-                if work.level == level:
-                    for task in work.tasks(room):
-                        working[submit(task)] = work
-                    if not work.left:
-                        self._ended(work, left_in, following, builders)
-            self._awaited(working, crew.stop, left_in, following, builders)
+        working: dict[Future[copier.Done], _Work] = {}
+        waiting: list[_Work] = []
+        full = _Full(crew=crew, works=works, following=following, builders=builders)
+        try:
+            # Where foreign keys are there already, who is referred to comes first.
+            for level in sorted({work.level for work in works}):
+                for work in works:
+                    if work.level == level:
+                        submit = self._submitter(crew, work)
+                        for task in work.tasks(room):
+                            working[submit(task)] = work
+                        if not work.left:
+                            waiting.append(work)
+                self._awaited(working, waiting, full)
+        except BaseException:
+            # Chunks that are under way are finished, and no others begun.
+            crew.stop.set()
+            self._side.drop()
+            wait([future for future in working if not future.cancel()])
+            raise
+
+    def _submitter(
+        self, crew: lanes.Lanes, work: _Work
+    ) -> Callable[[copier.Task], Future[copier.Done]]:
+        """Return who copies the chunks of a flow.
+
+        Where others read moments of their own, what they have copied has to be compared.
+        """
+        if self._elsewhere is None:
+            return crew.submit
+        same = self._side.snapshot.token is not None
+        return self._elsewhere if same or work.held.comparable else crew.submit
 
     def _awaited(
-        self,
-        working: dict[Future[copier.Done], _Work],
-        stop: threading.Event,
-        left_in: dict[str, int],
-        following: dict[str, list[_Step]],
-        builders: _Builders,
+        self, working: dict[Future[copier.Done], _Work], waiting: list[_Work], full: _Full
     ) -> None:
-        """Wait for all chunks that are under way, and see to tables as they are full."""
-        try:
-            while working:
+        """Wait for all chunks that are under way, and see to tables as they are full.
+
+        Where only one session can write, the main one keeps still while chunks are: it would wait
+        for them, and they for it. The lock is kept fresh by itself there.
+        """
+        several = self._target.engine.can.parallel_writers
+        while working or waiting:
+            if working:
                 done, _ = wait(working, timeout=_LOOK_SECONDS, return_when=FIRST_COMPLETED)
-                self._breathe()
                 for future in done:
                     work = working.pop(future)
                     self._came(work, future.result())
                     if not work.left:
-                        self._ended(work, left_in, following, builders)
-        except BaseException:
-            # Chunks that are under way are finished, and no others begun.
-            stop.set()
-            self._side.drop()
-            wait([future for future in working if not future.cancel()])
-            raise
+                        waiting.append(work)
+            if several or not working:
+                self._breathe()
+                while waiting:
+                    self._ended(waiting.pop(0), full)
 
     def _breathe(self) -> None:
         """See that the run still holds its lock; nobody else uses the main session meanwhile."""
         self._lock.check()
         self._target.rollback()
 
-    def _begun(self, step: _Step) -> _Work:
-        """Return what is left of a flow, cut in chunks if that is new."""
+    def _begun(self, step: _Step) -> moved.Held:
+        """Return a flow bound to both databases, cut in chunks if that is new."""
         planned = step.flow
         if planned is None:
             raise errors.WhimbrelError(f"step {step.position} has no rows")
         target = cargo.target_of(self._target, planned.flow.target)
         self._target.rollback()
-        bound = self._side.run(lambda seat: cargo.bind(seat, planned, target))
+        # An earlier attempt may have chosen the types by other values than there are now.
+        looked = not self._recorded
+        bound = self._side.run(lambda seat: cargo.bind(seat, planned, target, looked=looked))
         known = self._ledger.read(step.position)
         if not known:
             ranges = self._side.run(
@@ -416,11 +457,17 @@ class Course:
             self._notes.write_steps([self._note(step, "started", kind="rows")])
             self._lock.check()
             self._target.commit()
-            known = self._ledger.read(step.position)
         self._target.rollback()
         engine = self._side.run(lambda seat: seat.engine)
-        flow = planned.flow
-        way = keys.Walkway(engine, flow.table, bound.walked) if flow.table else None
+        table = planned.flow.table
+        way = keys.Walkway(engine, table, bound.walked) if table else None
+        return moved.Held(position=step.position, bound=bound, way=way)
+
+    def _work(self, step: _Step, held: moved.Held) -> _Work:
+        """Return what is left of a flow."""
+        known = self._ledger.read(step.position)
+        self._target.rollback()
+        bound, flow = held.bound, held.bound.planned.flow
         filled = Filled(name=flow.name, source=flow.table or flow.name, target=flow.target)
         filled.carried = tuple(
             (one.column.name, one.value.form.family.value, one.column.type) for one in bound.written
@@ -435,8 +482,8 @@ class Course:
         self._tell(events.TableCutInChunks(table=flow.name, chunks=len(known), done=filled.before))
         open_ = [row for row in known if row.status != parts.State.DONE.value]
         return _Work(
-            step=step, bound=bound, way=way, rows=open_, run=self._run, filled=filled,
-            left=len(open_), since=self._clock.seconds(), target=flow.target, done=done,
+            step=step, held=held, rows=open_, run=self._run, filled=filled,
+            left=len(open_), since=self._clock.seconds(), target=flow.target,
         )  # fmt: skip
 
     def _came(self, work: _Work, done: copier.Done) -> None:
@@ -463,8 +510,12 @@ class Course:
                 size=done.size, seconds=done.seconds,
             )
         )  # fmt: skip
+        self._see_rejects()
+
+    def _see_rejects(self) -> None:
+        """See that no more rows were put aside than may be, by earlier attempts neither."""
         rejected = sum(one.rejected for one in self.filled.values())
-        if rejected > self._options.max_rejects:
+        if rejected > max(0, self._options.max_rejects):
             raise errors.TransferFailed(
                 f"{rejected:,} rows could not be written, and --max-rejects is "
                 f"{self._options.max_rejects:,}",
@@ -473,168 +524,138 @@ class Course:
                 cause="see them:  whimbrel rejects list",
             )
 
-    def _ended(
-        self,
-        work: _Work,
-        left_in: dict[str, int],
-        following: dict[str, list[_Step]],
-        builders: _Builders,
-    ) -> None:
-        filled, position = work.filled, work.step.position
-        self._again_if_moved(work)
-        seconds = self._clock.seconds() - work.since
-        filled.seconds = seconds
-        row = self._recorded.get(position)
-        if row is None or row.status != "done":
-            self._notes.finish_step(self._run, position, rows_changed=filled.rows, seconds=seconds)
-            self._lock.check()
-            self._target.commit()
+    def _ended(self, work: _Work, full: _Full) -> None:
+        """See to a table when all flows into it have ended."""
+        works = [one for one in full.works if one.target == work.target]
+        work.ended = True
+        if not all(one.ended for one in works):
+            return
+        self._again_if_moved(works, full.crew)
+        for one in works:
+            self._noted_full(one)
+        if self._target.engine.can.parallel_writers:
+            full.builders.give(full.following.pop(work.target, []), self._build)
+
+    def _noted_full(self, work: _Work) -> None:
+        filled = work.filled
+        seconds = filled.seconds = self._clock.seconds() - work.since
+        self._notes.finish_step(
+            self._run, work.step.position, rows_changed=filled.rows, seconds=seconds
+        )
+        self._lock.check()
+        self._target.commit()
         self._tell(
             events.TableCopied(
                 table=filled.name, rows=filled.rows, rejected=filled.rejected, seconds=seconds
             )
         )
-        left_in[work.target] -= 1
-        if not left_in[work.target] and self._target.engine.can.parallel_writers:
-            builders.give(following.pop(work.target, []), self._build)
 
     def _build(self, session: base.Session, step: _Step) -> None:
+        # It may be asked for again by a new session, when the one before was lost in a commit.
+        self._recall(session, step)
         self._perform(session, step)
 
     # --- a source that was written to meanwhile -------------------------------------------------
 
-    def _again_if_moved(self, work: _Work) -> None:
-        """See that chunks of an earlier moment are those of the one that is read now.
+    def _commit(self) -> None:
+        self._lock.check()
+        self._target.commit()
 
-        An earlier attempt read another moment, and so did a session that was lost. Where nothing
-        was written to the source since, both are the same; else every such chunk is compared by
-        its fingerprint, and copied once more if it differs.
+    @property
+    def _moved(self) -> moved.Moved:
+        return moved.Moved(self._side, self._target, self._ledger, self._commit)
+
+    def _refresh(self, held: Sequence[moved.Held]) -> None:
+        """Take back what earlier attempts have copied and is not so in the source any more.
+
+        Before anything is copied: rows of now and of before could be one too many in a key.
         """
-        now = lanes.moment_of(self._side.snapshot.position)
-        stale = [
-            row
-            for row in self._ledger.read(work.step.position)
-            if row.owner != now and row.status == parts.State.DONE.value
-        ]
-        self._target.rollback()
-        if not stale:
-            return
-        bound = work.bound
-        flow = bound.planned.flow
-        exact = work.way is not None and bound.walked.integer and self._same_key(bound)
-        if flow.change is not None or flow.table is None or not (exact or len(stale) == 1):
-            if self._whole_equal(work):
-                self._confirm(work, stale, now)
-                return
-            raise errors.TransferHalfDone(
-                f"rows of {flow.name}",
-                database=self._target.url,
-                why="the source was written to since an earlier attempt, and the rows of this "
-                "table cannot be told from each other by ranges of a whole number",
-            )
-        for row in stale:
-            range_ = keys.Range(lower=row.lower, upper=row.upper)
-            if self._equal(work, range_):
-                self._confirm(work, [row], now)
-            else:
-                self._copy_again(work, row, range_)
+        by_target: dict[str, list[moved.Held]] = {}
+        for one in held:
+            by_target.setdefault(one.bound.target.name, []).append(one)
+        for flows in by_target.values():
+            wrong = self._moved.wrong(flows)
+            if wrong:
+                self._free_rows(flows[0].bound.target.name)
+                self._clear(flows, wrong)
 
-    def _same_key(self, bound: cargo.Bound) -> bool:
-        """Whether the key that is walked is a whole number on both sides, too."""
-        name = self._key_there(bound)
-        return name is not None and keys.is_integer(bound.target.column(name).type)
-
-    def _key_there(self, bound: cargo.Bound) -> str | None:
-        for column in bound.planned.columns:
-            if (column.plain,) == bound.walked.columns:
-                return column.name
-        return None
-
-    def _confirm(self, work: _Work, rows: Sequence[parts.PartRow], moment: str) -> None:
-        for row in rows:
-            self._ledger.confirm(work.step.position, row.part, moment)
-        self._lock.check()
-        self._target.commit()
-
-    def _whole_equal(self, work: _Work) -> bool:
-        return work.bound.planned.flow.change is None and self._equal(work, keys.Range())
-
-    def _equal(self, work: _Work, range_: keys.Range) -> bool:
-        """Whether the rows of a range are the same on both sides, by their fingerprints."""
-        bound, flow = work.bound, work.bound.planned.flow
-        if flow.table is None or not bound.read:
-            return False
-        here = bound.cargo(work.way, range_)
-        scan = codec.Scan(
-            table=flow.table,
-            values=tuple(one.value for one in here.carried),
-            where=here.where,
-            params=here.params,
-        )
-        there = codec.Scan(
-            table=bound.target.name,
-            values=tuple(self._value_there(one) for one in here.carried),
-            where=self._where_there(bound, range_)[0],
-            params=self._where_there(bound, range_)[1],
-        )
-        source = self._side.submit(lambda seat: seat.codec.total(scan))
-        engine = self._target.engine
-        coder = engine.codec(self._target)
-        for one in bound.read:
-            coder.form(bound.target, one.column)
-        self._target.rollback()
-        found = coder.total(there)
-        self._target.rollback()
-        return source.result() == found
-
-    def _value_there(self, one: transport.Carried) -> codec.Value:
-        engine = self._target.engine
-        sql = engine.beside_parameters(engine.quote(one.column.name))
-        return codec.Value(sql=sql, column=one.column, form=one.value.form)
-
-    def _where_there(
-        self, bound: cargo.Bound, range_: keys.Range
-    ) -> tuple[str, tuple[object, ...]]:
-        name = self._key_there(bound)
-        if range_ == keys.Range() or name is None:
-            return "", ()
-        way = keys.Walkway(
-            self._target.engine, bound.target.name, keys.Key(columns=(name,), integer=True)
-        )
-        condition = way.condition(range_)
-        return condition.sql, tuple(condition.params)
-
-    def _copy_again(self, work: _Work, row: parts.PartRow, range_: keys.Range) -> None:
-        """Delete the rows of a chunk with its note, then copy it anew."""
-        where, params = self._where_there(work.bound, range_)
-        table = self._target.engine.beside_parameters(
-            self._target.engine.quote(work.bound.target.name)
-        )
-        condition = f" WHERE {where}" if where else ""
-        self._target.begin()
-        deleted = self._target.execute(f"DELETE FROM {table}{condition}", params or None)
-        self._ledger.open_again(work.step.position, row.part)
-        self._lock.check()
-        self._target.commit()
+    def _clear(self, flows: Sequence[moved.Held], wrong: moved.Wrong) -> None:
+        chunks_ = sum(len(rows) for rows in wrong.values())
+        name = flows[0].bound.target.name
+        session = self._prepared()
+        try:
+            self._moved.clear(flows, wrong, session, self._run)
+        finally:
+            session.close()
+        noun = "1 chunk" if chunks_ == 1 else f"{chunks_:,} chunks"
         self._tell(
             events.Noticed(
-                what=f"chunk {row.part} of {work.filled.name!r} is copied again: the source was "
-                "written to since it was copied"
+                what=f"{noun} of {name!r} will be copied again: the source was written to since "
+                "they were copied"
             )
         )
-        work.filled.rows -= max(deleted.changed, 0)
-        work.filled.read -= row.rows_read
-        work.filled.rejected -= row.rows_rejected
-        crew = lanes.Lanes(
-            self._side, self._prepared, retries=self._options.retries, tell=self._tell,
-            clock=self._clock,
-        )  # fmt: skip
-        try:
-            task = work.task(row, self._options.max_rejects)
-            work.left += 1
-            self._came(work, crew.submit(task).result())
-        finally:
-            crew.close()
+
+    def _free_rows(self, table: str) -> None:
+        """Take back what would be in the way of deleting rows; it is made again at its turn."""
+        steps = {step.position: step for step in self._steps()}
+        for position in sorted(self._recorded, reverse=True):
+            action = steps[position].action if position in steps else None
+            if action is None:
+                continue
+            if action.kind in _ACTS and self._recorded[position].status == "done":
+                raise errors.TransferHalfDone(
+                    f"rows of {table}",
+                    database=self._target.url,
+                    why=f"the source was written to since they were copied, and {action.kind} "
+                    f"{action.name} is in the target already, which copying again would set off",
+                )
+            if action.kind == "foreign key" and self._target.engine.can.transactional_ddl:
+                if not action.repeatable:  # else it only looks
+                    self._unbind(action)
+                self._notes.forget_step(self._run, position)
+                self._commit()
+                del self._recorded[position]
+
+    def _unbind(self, action: convert.Action) -> None:
+        """Drop a foreign key; it may be one that only has to be validated."""
+        catalog = self._target.engine.catalog(self._target)
+        table = catalog.find(action.table)
+        names = {name.casefold() for name in action.names or (action.name,)}
+        self._target.begin()
+        for key in table.foreign_keys if table is not None else ():
+            if table is not None and (key.name or "").casefold() in names:
+                self._send(
+                    self._target,
+                    self._target.engine.ddl(catalog).remove_constraint(table, key),
+                )
+
+    def _again_if_moved(self, works: Sequence[_Work], crew: lanes.Lanes) -> None:
+        """Copy once more what others have copied of another moment, and differs from ours."""
+        held = [work.held for work in works]
+        wrong = self._moved.wrong(held)
+        if not wrong:
+            return
+        self._clear(held, wrong)
+        room = max(0, self._options.max_rejects)
+        for work in works:
+            rows = wrong.get(work.step.position, [])
+            for row in rows:
+                work.filled.rows -= row.rows_written
+                work.filled.read -= row.rows_read
+                work.filled.rejected -= row.rows_rejected
+            work.left += len(rows)
+            for future in [crew.submit(work.task(row, room)) for row in rows]:
+                self._came(work, future.result())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Full:
+    """What is done with tables that are full."""
+
+    crew: lanes.Lanes
+    works: Sequence[_Work]
+    following: dict[str, list[_Step]]
+    builders: _Builders
 
 
 @dataclass(kw_only=True)
@@ -642,28 +663,27 @@ class _Work:
     """What is left of one flow."""
 
     step: _Step
-    bound: cargo.Bound
-    way: keys.Walkway | None
+    held: moved.Held
     rows: list[parts.PartRow]
-    done: list[parts.PartRow]
     run: int
     filled: Filled
     left: int
     since: float
     target: str
+    ended: bool = False
 
     @property
     def level(self) -> int:
         """When it is its turn."""
-        return self.bound.planned.level
+        return self.held.bound.planned.level
 
     def tasks(self, room: int) -> Iterator[copier.Task]:
         for row in self.rows:
             yield self.task(row, room)
 
     def task(self, row: parts.PartRow, room: int) -> copier.Task:
-        return self.bound.task(
-            self.way,
+        return self.held.bound.task(
+            self.held.way,
             keys.Range(lower=row.lower, upper=row.upper),
             run=self.run,
             position=self.step.position,
@@ -675,8 +695,10 @@ class _Work:
 class _Builders:
     """Sessions of the target that make indexes while other tables are still being filled."""
 
-    def __init__(self, open_session: lanes.OpenSession, jobs: int) -> None:
+    def __init__(self, open_session: lanes.OpenSession, jobs: int, *, retries: int) -> None:
         self._open = open_session
+        self._retries = retries
+        self._ended = threading.Event()
         self._pool = ThreadPoolExecutor(jobs, "whimbrel-indexes")
         self._given: list[Future[None]] = []
 
@@ -686,12 +708,31 @@ class _Builders:
             self._given.append(self._pool.submit(self._do, list(steps), build))
 
     def _do(self, steps: list[_Step], build: Callable[[base.Session, _Step], None]) -> None:
-        session = self._open()
+        session, tries = self._open(), 1
         try:
             for step in steps:
-                build(session, step)
+                while True:
+                    try:
+                        build(session, step)
+                        break
+                    except (errors.WhimbrelError, sa.exc.SQLAlchemyError):
+                        if not session.gone or tries > self._retries or self._ended.is_set():
+                            raise
+                        session, tries = self._anew(session, tries)
         finally:
             session.close()
+
+    def _anew(self, lost: base.Session, tries: int) -> tuple[base.Session, int]:
+        """Open a session in place of one that was lost."""
+        lost.close()
+        while True:
+            self._ended.wait(lanes.backoff(tries))
+            tries += 1
+            try:
+                return self._open(), tries
+            except errors.DatabaseUnavailable:
+                if tries > self._retries or self._ended.is_set():
+                    raise
 
     def finish(self, breathe: Callable[[], None]) -> None:
         """Wait for all of it; raise the first failure."""
@@ -706,4 +747,5 @@ class _Builders:
 
     def close(self) -> None:
         """Begin nothing more, and wait for what is under way."""
+        self._ended.set()
         self._pool.shutdown(wait=True, cancel_futures=True)

@@ -124,7 +124,8 @@ def request(
         else functools.partial(opened, ends[1], read_only=False, make=True),
         resolve=picked.flows,
         options=options or planning.Options(),
-        name=f"transfer from {ends[0].title}",
+        name=f"from {ends[0].title}",
+        place=ends[1].title,
         command=command,
         executor=executor,
     )

@@ -7,12 +7,13 @@ chunk and disappears costs that chunk and nothing else.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import random
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from typing import Final
 
 import sqlalchemy as sa
@@ -137,7 +138,9 @@ class Lanes:
             except errors.WhimbrelError:
                 raise
             except Exception as error:  # drivers raise classes of their own
-                target: base.Session = self._mine.target
+                target: base.Session | None = getattr(self._mine, "target", None)
+                if target is None:
+                    raise
                 engine, fault = target.engine, self._fault(target, error)
                 if fault is base.Fault.GONE:
                     self._drop()
@@ -148,7 +151,7 @@ class Lanes:
 
     def _turn(self, ends: copier.Ends) -> AbstractContextManager[object]:
         """Let one lane write at a time where only one session can."""
-        return nullcontext() if ends.target.engine.can.parallel_writers else self._alone
+        return contextlib.nullcontext() if ends.target.engine.can.parallel_writers else self._alone
 
     def _wait(self, why: str, tries: int) -> None:
         self._tell(events.Waiting(reason=f"trying again: {why}"))
@@ -161,6 +164,8 @@ class Lanes:
             self._mine.ends = None
         ends: copier.Ends | None = getattr(self._mine, "ends", None)
         if ends is None or ends.source is not seat.session:
+            if self._side.moved:
+                raise moment_lost(seat.session.url)
             shared = self._side.snapshot
             same = seat.snapshot.token is not None and seat.snapshot.token == shared.token
             position = shared.position if same else seat.snapshot.position
@@ -171,7 +176,7 @@ class Lanes:
     def _drop(self) -> None:
         target: base.Session | None = getattr(self._mine, "target", None)
         if target is not None:
-            _close(target)
+            close(target)
         self._mine.target = self._mine.ends = None
 
     def _fault(self, target: base.Session, error: Exception) -> base.Fault:
@@ -192,11 +197,28 @@ class _Again:
         self.tries = tries
 
 
-def _close(session: base.Session) -> None:
-    try:
+def close(session: base.Session) -> None:
+    """End a session, whether it is still there or not."""
+    with contextlib.suppress(sa.exc.SQLAlchemyError):
         session.close()
-    except sa.exc.SQLAlchemyError:
-        return  # it was gone already
+
+
+def prepared(open_session: OpenSession) -> base.Session:
+    """Open a session that loads rows; one that is lost at once could not be opened."""
+    session = open_session()
+    try:
+        session.engine.loader(session).prepare()
+    except BaseException as error:
+        gone = session.gone or session.engine.fault(error) is base.Fault.GONE
+        close(session)
+        if not gone or not isinstance(error, Exception):
+            raise
+        raise errors.DatabaseUnavailable(
+            database=session.url,
+            cause=session.engine.cause(error),
+            remedy="run the same command again: it goes on where it stopped",
+        ) from error
+    return session
 
 
 def read_failed(session: base.Session, cause: BaseException) -> errors.WhimbrelError:
@@ -206,6 +228,16 @@ def read_failed(session: base.Session, cause: BaseException) -> errors.WhimbrelE
         database=session.url,
         left="the chunks that are copied stay, with their notes",
         cause=session.engine.cause(cause),
+    )
+
+
+def moment_lost(url: str) -> errors.WhimbrelError:
+    """Return that no session reads the moment any more which was copied."""
+    return errors.TransferFailed(
+        "the source's sessions were lost, and with them the moment that was copied",
+        database=url,
+        left="the chunks that are copied stay, with their notes",
+        cause="it was written to since, and cannot be read as it was",
     )
 
 

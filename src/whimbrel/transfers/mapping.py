@@ -240,7 +240,8 @@ class _Resolver:
             sql = self._engine.compile(sa.literal(value))
             made.append(flows.FlowColumn(target=name, expression=sql))
         made += [flows.FlowColumn(target=name, expression="") for name in entry.makes]
-        self._check_columns(entry, made)
+        if names:  # there are tables without a column, and their rows count
+            self._check_columns(entry, made)
         return made
 
     def _of_query(self, entry: rulebook.Entry) -> list[flows.FlowColumn]:

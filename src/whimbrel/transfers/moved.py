@@ -110,7 +110,7 @@ class Moved:
                 params=some.params,
             )
             here.append(self._side.submit(lambda seat, scan=scan: seat.codec.total(scan)))  # type: ignore[misc]
-        where, params = self._where_there(one, rows)
+        where, params = self._where_there(one, None if one.key_there is None else rows[0])
         coder = engine.codec(self._target)
         for carried in bound.read:
             coder.form(bound.target, carried.column)
@@ -131,18 +131,16 @@ class Moved:
         sql = engine.beside_parameters(engine.quote(one.column.name))
         return codec.Value(sql=sql, column=one.column, form=one.value.form)
 
-    def _where_there(
-        self, one: Held, rows: Sequence[parts.PartRow]
-    ) -> tuple[str, tuple[object, ...]]:
-        """Return what is true of the rows of chunks in the target."""
+    def _where_there(self, one: Held, row: parts.PartRow | None) -> tuple[str, tuple[object, ...]]:
+        """Return what is true of the rows of a chunk in the target, or (None) of all rows."""
         engine, name = self._target.engine, one.bound.target.name
         own = ""
         if one.bound.planned.flow.own_rows:
             own = engine.beside_parameters(engine.own_rows(name))
-        if one.key_there is None or not one.comparable or len(rows) != 1:
+        if one.key_there is None or row is None:
             return own, ()
         way = keys.Walkway(engine, name, keys.Key(columns=(one.key_there,), integer=True))
-        inside = way.condition(keys.Range(lower=rows[0].lower, upper=rows[0].upper))
+        inside = way.condition(keys.Range(lower=row.lower, upper=row.upper))
         return (f"({own}) AND {inside.sql}" if own else inside.sql), tuple(inside.params)
 
     def clear(self, flows: Sequence[Held], wrong: Wrong, session: base.Session, run: int) -> None:
@@ -153,9 +151,9 @@ class Moved:
         for some in [[one] for one in every] if apart else [every]:
             self._commit()
             session.begin()
-            first = some[0][0]
-            where, params = self._where_there(first, [row for _, row in some])
-            name = session.engine.beside_parameters(session.engine.quote(first.bound.target.name))
+            one, row = some[0]
+            where, params = self._where_there(one, row if apart else None)
+            name = session.engine.beside_parameters(session.engine.quote(one.bound.target.name))
             condition = f" WHERE {where}" if where else ""
             session.execute(f"DELETE FROM {name}{condition}", params or None)
             for one, row in some:

@@ -39,7 +39,7 @@ class Options:
     verify: bool = True
     existing: Existing = Existing.REFUSE
     max_rejects: int = 0
-    chunk_bytes: int = 32 * 2**20
+    chunk_bytes: int = 16 * 2**20
     chunk_rows: int = 500_000
     retries: int = 8
     # Where a value does not fit, its row goes to the rejects instead of stopping everything first.
@@ -215,7 +215,9 @@ class Planner:
         flows: Sequence[flowing.Flow],
         source: reading.Source,
         options: Options,
+        elsewhere: reading.Elsewhere | None = None,
     ) -> None:
+        self._elsewhere = elsewhere
         self._side = side
         self._target = target
         self._flows = flows
@@ -223,6 +225,7 @@ class Planner:
         self._options = options
         self._losses: list[judging.Loss] = []
         self._notes: list[str] = []
+        self._left_out: list[convert.NotConverted] = []
         # What tables that are there take, by table and column.
         self._there: dict[tuple[str, str], portable.Offer] = {}
 
@@ -240,11 +243,14 @@ class Planner:
             schema, offers = self._schema(planned, profiles)
         else:
             schema, offers = convert.Schema(tables=()), self._there
+        if self._left_out:
+            lost = (*schema.not_converted, *self._left_out)
+            schema = dataclasses.replace(schema, not_converted=lost)
         planned = [self._typed(one, offers) for one in planned]
         if not schema.tables:
             planned = self._levelled(planned)
         self._judge(planned, offers, profiles)
-        self._judge_keys(planned)
+        self._judge_keys(planned, profiles)
         plan = TransferPlan(
             source=_place(self._side.run(lambda seat: seat.session)),
             target=_place(self._target),
@@ -453,7 +459,12 @@ class Planner:
                 (
                     one,
                     reading.facts(
-                        self._side, one.source, asked, where=one.flow.where, rows=one.rows
+                        self._side,
+                        one.source,
+                        asked,
+                        where=one.flow.where,
+                        rows=one.rows,
+                        elsewhere=self._elsewhere,
                     ),
                 )
             )
@@ -522,9 +533,10 @@ class Planner:
         for one in planned:
             change = one.flow.change
             accepted = change.accepted() if change is not None else {}
+            known = self._counted(one, offers, profiles.get(one.flow.name, {}))
             for column in one.columns:
                 offer = offers.get((one.flow.target, column.name))
-                found = profiles.get(one.flow.name, {}).get(column.name)
+                found = known.get(column.name)
                 if offer is None or column.meaning is None:
                     continue
                 if found is None:
@@ -541,7 +553,35 @@ class Planner:
                     accepted=accepted.get(column.name, frozenset()),
                 )
 
-    def _judge_keys(self, planned: Sequence[PlannedFlow]) -> None:
+    def _counted(
+        self,
+        one: PlannedFlow,
+        offers: Mapping[tuple[str, str], portable.Offer],
+        found: Mapping[str, portable.Facts],
+    ) -> Mapping[str, portable.Facts]:
+        """Return facts that also say how many values are beyond the limits of their types."""
+        table = one.source
+        limits = [
+            (column.name, column.plain, offers[one.flow.target, column.name].domain)
+            for column in one.columns
+            if column.plain is not None
+            and column.name in found
+            and (one.flow.target, column.name) in offers
+        ]
+        # Of a column that goes twice only one has a name of its own.
+        plain = {of: (domain, found[name]) for name, of, domain in limits}
+        if table is None or not plain or not any(judging.unfit(*of) for of in plain.values()):
+            return found
+        known = self._side.run(
+            lambda seat: judging.counted(seat.session, table, plain, where=one.flow.where)
+        )
+        return {**found, **{name: known[of] for name, of, _ in limits}}
+
+    def _judge_keys(
+        self,
+        planned: Sequence[PlannedFlow],
+        profiles: Mapping[str, Mapping[str, portable.Facts]],
+    ) -> None:
         """See that rows keep the keys that the target will insist on, where nobody has seen to it.
 
         Rows that rules change are seen to by the target itself.
@@ -553,7 +593,11 @@ class Planner:
         found = [
             self._side.submit(
                 lambda seat, one=one: judging.profile_keys(  # type: ignore[misc]
-                    seat.session, one.source, parents=parents, where=one.flow.where
+                    seat.session,
+                    one.source,
+                    parents=parents,
+                    plain=_whole(one, profiles.get(one.flow.name, {})),
+                    where=one.flow.where,
                 )
             )
             for one in planned
@@ -639,11 +683,34 @@ class Planner:
     def _things(self, planned: Sequence[PlannedFlow]) -> list[inventory.Thing]:
         """Return what belongs to the tables that go, and what belongs to none."""
         going = {one.flow.table for one in planned}
+        known = self._source.things
+        lacks = {name: name for name in set(self._source.tables) - going}
+        left_out: dict[int, str] = {}
+        # What needs a thing that is left out is left out, too.
+        while found := [
+            (at, next(name for name in one.needs if name in lacks))
+            for at, one in enumerate(known)
+            if at not in left_out and one.table not in going and lacks.keys() & set(one.needs)
+        ]:
+            for at, name in found:
+                left_out[at] = lacks[name]
+                if known[at].table is None:
+                    lacks.setdefault(known[at].name, lacks[name])
+        self._left_out = [
+            convert.NotConverted(
+                kind=known[at].kind.value,
+                name=known[at].name,
+                table=known[at].table,
+                why=f"it needs the table {lack!r}, which is not moved",
+                text=known[at].sql,
+            )
+            for at, lack in left_out.items()
+            if known[at].table not in self._source.tables
+        ]
         return [
-            thing
-            for thing in self._source.things
-            if (thing.table is None or thing.table in going)
-            and not (set(thing.needs) & (set(self._source.tables) - going))
+            one
+            for at, one in enumerate(known)
+            if at not in left_out and (one.table in going or one.table not in self._source.tables)
         ]
 
     def _copied(self, planned: Sequence[PlannedFlow]) -> convert.Schema:
@@ -724,6 +791,17 @@ class Planner:
         parts += [self._options.schema, self._options.data]
         digest.update(repr(parts).encode())
         return digest.hexdigest()
+
+
+def _whole(one: PlannedFlow, facts: Mapping[str, portable.Facts]) -> frozenset[str]:
+    """Return columns of the source that are known to have whole numbers alone."""
+    return frozenset(
+        column.plain
+        for column in one.columns
+        if column.plain is not None
+        and column.name in facts
+        and {kind for kind, many in facts[column.name].kinds.items() if many} == {"integer"}
+    )
 
 
 def _place(session: base.Session) -> Place:

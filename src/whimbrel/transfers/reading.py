@@ -5,7 +5,7 @@ Everything here is asked through seats of the source (`proof.sides`), whose sess
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Final
@@ -17,7 +17,16 @@ from whimbrel.proof import sides
 from whimbrel.rows import keys
 
 # A table with more rows is profiled by several sessions, each a range of its key.
-_LARGE_ROWS: Final = 200_000
+LARGE_ROWS: Final = 200_000
+# So many parts for those who read elsewhere.
+HANDS: Final = 2
+
+# Reads the facts of a part of a table in another process: a table, what is asked, a condition, the
+# key; None if another moment is read there.
+Elsewhere = Callable[
+    [shapes.Table, Mapping[str, frozenset[portable.Question]], str, tuple[str, ...]],
+    "Future[dict[str, portable.Facts] | None]",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +83,12 @@ def facts(
     *,
     where: str = "",
     rows: int | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> list[Future[dict[str, portable.Facts]]]:
-    """Begin to read what the values of a table are; the parts are to be merged."""
+    """Begin to read what the values of a table are; the parts are to be merged.
+
+    A large table is read `elsewhere` where there is such, unless that reads another moment.
+    """
     asked = {name: questions for name, questions in asked.items() if questions}
     if not asked:
         return []
@@ -83,8 +96,10 @@ def facts(
     named = key.columns if not key.address else ()
     ranges: Sequence[keys.Range] = [keys.Range()]
     # Also a single table keeps all sessions busy.
-    if side.seats > 1 and key.integer and not where and (rows or 0) > _LARGE_ROWS:
-        ranges = side.run(lambda seat: _halves(seat, table, key, side.seats))
+    count = max(side.seats, HANDS if elsewhere is not None else 1)
+    if count > 1 and key.integer and not where and (rows or 0) > LARGE_ROWS:
+        ranges = side.run(lambda seat: _halves(seat, table, key, count))
+    far = elsewhere if elsewhere is not None and len(ranges) > 1 else None
 
     def look(range_: keys.Range) -> Future[dict[str, portable.Facts]]:
         def work(seat: sides.Seat) -> dict[str, portable.Facts]:
@@ -93,9 +108,38 @@ def facts(
                 table, asked, where=condition, key=named
             )
 
-        return side.submit(work)
+        if far is None:
+            return side.submit(work)
+        condition = side.run(lambda seat: _literal(seat, key, range_))
+        return _else_here(far(table, asked, condition, named), side, work)
 
     return [look(one) for one in ranges]
+
+
+def _else_here(
+    given: Future[dict[str, portable.Facts] | None],
+    side: sides.Side,
+    work: Callable[[sides.Seat], dict[str, portable.Facts]],
+) -> Future[dict[str, portable.Facts]]:
+    """Return what came from elsewhere, or, if that was another moment, what is read here."""
+    answer: Future[dict[str, portable.Facts]] = Future()
+
+    def here(future: Future[dict[str, portable.Facts]]) -> None:
+        error = future.exception()
+        if error is not None:
+            answer.set_exception(error)
+        else:
+            answer.set_result(future.result())
+
+    def came(future: Future[dict[str, portable.Facts] | None]) -> None:
+        found = None if future.cancelled() or future.exception() else future.result()
+        if found is not None:
+            answer.set_result(found)
+        else:
+            side.submit(work).add_done_callback(here)
+
+    given.add_done_callback(came)
+    return answer
 
 
 def merged(

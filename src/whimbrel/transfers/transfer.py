@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import getpass
 import os
+import pickle
 import secrets
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,12 +24,12 @@ import sqlalchemy as sa
 from whimbrel import clock as clocks
 from whimbrel import errors, events
 from whimbrel.engines import base, portable
-from whimbrel.journal import journal, parts
+from whimbrel.journal import chunks, journal, parts
 from whimbrel.journal import rejects as putaside
 from whimbrel.proof import differ, pairs, sides
 from whimbrel.proof import verify as verifying
 from whimbrel.rows import copier
-from whimbrel.transfers import course, flows, lanes, reading, remote
+from whimbrel.transfers import course, flows, helpers, lanes, reading, remote
 from whimbrel.transfers import plan as planning
 
 Open = Callable[[], base.Session]
@@ -141,7 +143,8 @@ class Request:
     resolve: Resolve
     options: planning.Options = field(default_factory=planning.Options)
     accepted: Mapping[str, Mapping[str, frozenset[portable.Question]]] = field(default_factory=dict)
-    name: str = "transfer"
+    name: str = "a program's own"
+    place: str = "the target"
     command: str = "whimbrel transfer"
     executor: Executor | None = None
     look: differ.Options | None = None
@@ -151,7 +154,10 @@ def plan(request: Request, *, tell: events.Listener = events.nobody) -> planning
     """Return what would be done; both databases are only read."""
     with _source(request) as side, contextlib.closing(request.target()) as target:
         source = side.run(reading.read)
-        found = _planner(request, side, target, source).plan()
+        _apart(source, target)
+        with contextlib.ExitStack() as hands:
+            look = _profiling(_crew(request, side, source, hands), request, side)
+            found = _planner(request, side, target, source, look).plan()
         target.rollback()
         return found
 
@@ -168,7 +174,8 @@ def transfer(
     TransferHalfDone, LockHeld; TransferFailed and RowFailed for what stopped it on its way.
     """
     started, since = clock.now(), clock.seconds()
-    with _said(request), _source(request) as side:
+    with _said(request), contextlib.ExitStack() as stack:
+        side = stack.enter_context(_source(request))
         tries = 1
         while True:
             attempt = _Attempt(request, side, tell, clock, again=tries > 1)
@@ -176,11 +183,16 @@ def transfer(
                 done = attempt.made()
                 break
             except Exception as error:  # drivers raise classes of their own
-                if not attempt.lost(error) or tries > request.options.retries:
+                if not (side.moved or attempt.lost(error)) or tries > request.options.retries:
                     raise
-                tell(events.Waiting(reason="trying again: the connection to the target was lost"))
+                end = "source" if side.moved else "target"
+                tell(events.Waiting(reason=f"trying again: the connection to the {end} was lost"))
                 clock.sleep(lanes.backoff(tries))
                 tries += 1
+                if side.moved:
+                    # Nobody reads the moment any more that was copied: all go on with a new one.
+                    stack.close()
+                    side = stack.enter_context(_source(request))
         done = dataclasses.replace(
             done, started_at=clocks.stamp(started), seconds=clock.seconds() - since
         )
@@ -200,13 +212,13 @@ def _said(request: Request) -> Iterator[None]:
     except errors.WhimbrelError:
         raise
     except Exception as error:
-        if not isinstance(error, sa.exc.SQLAlchemyError) and "Error" not in type(error).__name__:
+        # Every driver calls the root of its errors so (PEP 249).
+        driver = any(kind.__name__ == "Error" for kind in type(error).__mro__)
+        if not driver and not isinstance(error, sa.exc.SQLAlchemyError):
             raise
-        if isinstance(error, AttributeError | TypeError | LookupError | ValueError):
-            raise  # a mistake of ours, not of a connection
         raise errors.TransferFailed(
             "the transfer stopped before its end",
-            database=request.name,
+            database=request.place,
             left="what is committed stays, with its notes",
             cause=" ".join(str(getattr(error, "orig", None) or error).split()),
         ) from error
@@ -231,6 +243,7 @@ class _Attempt:
         self._again = again
         self._target: base.Session | None = None
         self._gone = False
+        self._run: int | None = None
 
     def lost(self, error: Exception) -> bool:
         """Whether the target was lost, so that another attempt may go on."""
@@ -252,8 +265,10 @@ class _Attempt:
         self._target = target
         try:
             yield
-        except BaseException:
+        except BaseException as error:
             self._gone = target.gone
+            if self._run is not None:
+                _stopped(journal.Journal(target, self._clock), self._run, error)
             raise
 
     def made(self) -> Transfer:
@@ -261,17 +276,23 @@ class _Attempt:
         request, side, tell, clock = self._request, self._side, self._tell, self._clock
         since = clock.seconds()
         source = side.run(reading.read)
-        with _held(request, clock) as (target, lock, holder), self._noticing(target):
+        hands = contextlib.ExitStack()
+        with _held(request, clock) as (target, lock, holder), self._noticing(target), hands:
+            _apart(source, target)
             notes = journal.Journal(target, clock)
             half = _half(notes)
             target.rollback()
-            replacing = request.options.existing is _REPLACE and not self._again
-            resuming = half is not None and not replacing
-            planned = _planner(request, side, target, source).plan(resuming=resuming)
+            begun = half is not None and _has_begun(notes, half)
+            replacing = request.options.existing is _REPLACE and not (self._again and begun)
+            resuming = begun and not replacing
+            crew = _crew(request, side, source, hands)
+            look = _profiling(crew, request, side)
+            planned = _planner(request, side, target, source, look).plan(resuming=resuming)
             target.rollback()
-            if planned.refused and not resuming:
-                raise _refused(planned)
+            if planned.refused:
+                raise _refused(planned, resuming=resuming)
             run, resumed = _begin(notes, half, planned, request, holder, replacing=replacing)
+            self._run = run
             tell(
                 events.TransferStarted(
                     source=planned.source.url,
@@ -289,19 +310,18 @@ class _Attempt:
                 run=run,
                 tell=tell,
                 clock=clock,
-                submit=_elsewhere(request, side),
+                submit=_elsewhere(request, side, planned, target, crew),
             )
-            try:
-                did.go()
-            except BaseException as error:
-                _stopped(notes, run, error)
-                raise
+            did.go()
             copied = clock.seconds() - since
             _analyzed(target, planned)
             verification, miscounted = None, list[str]()
             if request.options.verify and request.options.data:
                 miscounted = _miscounted(target, planned, did.filled)
                 verification = _verified(request, side, planned, did.filled, tell, clock)
+                if side.moved and not (verification is None or verification.equal):
+                    verification.close()
+                    raise lanes.moment_lost(planned.source.url)
             rejects = tuple(parts.Parts(target, run, clock).rejects(limit=100))
             reasons = tuple(putaside.Rejects(target, clock).counts(run=run))
             notes.end_run(run, journal.Status.DONE, seconds=clock.seconds() - since, steps=None)
@@ -330,9 +350,13 @@ _REPLACE: Final = planning.Existing.REPLACE
 
 
 def _planner(
-    request: Request, side: sides.Side, target: base.Session, source: reading.Source
+    request: Request,
+    side: sides.Side,
+    target: base.Session,
+    source: reading.Source,
+    look: reading.Elsewhere | None,
 ) -> planning.Planner:
-    return planning.Planner(side, target, request.resolve(source), source, request.options)
+    return planning.Planner(side, target, request.resolve(source), source, request.options, look)
 
 
 @contextlib.contextmanager
@@ -340,6 +364,11 @@ def _source(request: Request) -> Iterator[sides.Side]:
     side = sides.Side(request.source, seats=request.options.jobs, together=True, lasting=True)
     try:
         yield side
+    except (KeyboardInterrupt, SystemExit):
+        # Nobody waits for what is still being read.
+        with contextlib.suppress(errors.WhimbrelError, sa.exc.SQLAlchemyError):
+            side.interrupt()
+        raise
     finally:
         side.abandon()
 
@@ -385,6 +414,15 @@ def _user() -> str:
         return "unknown"
 
 
+def _apart(source: reading.Source, target: base.Session) -> None:
+    """Refuse to move a database into itself."""
+    if source.identity == target.engine.identity(target):
+        raise errors.UsageError(
+            "the source and the target are the same database",
+            remedy="name another target; nothing was written",
+        )
+
+
 def _half(notes: journal.Journal) -> journal.RunRow | None:
     """Return the transfer that was begun last, if it was not ended."""
     for run in notes.runs():
@@ -392,6 +430,12 @@ def _half(notes: journal.Journal) -> journal.RunRow | None:
             ended = journal.Status(run.status) in {journal.Status.DONE, journal.Status.TAKEN_BACK}
             return None if ended else run
     return None
+
+
+def _has_begun(notes: journal.Journal, half: journal.RunRow) -> bool:
+    """Whether anything was done that can be gone on with; what was only to be dropped is not."""
+    steps = notes.steps(half.id)
+    return any(step.position > 0 or step.status == "done" for step in steps)
 
 
 def _begin(
@@ -406,6 +450,8 @@ def _begin(
     """Return the run to be done, and whether it was begun before."""
     if half is not None and replacing:
         notes.end_run(half.id, journal.Status.TAKEN_BACK)
+        # Whoever copies for it somewhere finds no chunk to copy any more.
+        chunks.Chunks(notes.session, half.id).forget()
         half = None
     if half is not None:
         if half.fingerprint != planned.fingerprint:
@@ -440,12 +486,15 @@ def _stopped(notes: journal.Journal, run: int, error: BaseException) -> None:
         session.commit()
 
 
-def _refused(planned: planning.TransferPlan) -> errors.TransferRefused:
+def _refused(planned: planning.TransferPlan, *, resuming: bool) -> errors.TransferRefused:
     remedies = list(dict.fromkeys(one.remedy for one in planned.refused if one.remedy))
     return errors.TransferRefused(
-        [f"{one.table}.{one.column}: {one.says}" for one in planned.refused],
+        [one.says for one in planned.refused],
         database=planned.target.url,
         remedy="\n".join(remedies[:8]),
+        left="what an earlier attempt copied; nothing was written now"
+        if resuming
+        else "nothing was written to either database",
     )
 
 
@@ -458,15 +507,61 @@ def _analyzed(target: base.Session, planned: planning.TransferPlan) -> None:
             target.commit()
 
 
-def _elsewhere(request: Request, side: sides.Side) -> Submit | None:
-    if request.executor is None:
+def _crew(
+    request: Request, side: sides.Side, source: reading.Source, hands: contextlib.ExitStack
+) -> helpers.Helpers | None:
+    """Return helper processes where they are faster: large tables that are read in Python."""
+    engine = source.engine
+    large = max((rows or 0 for rows in source.estimates.values()), default=0)
+    if request.options.jobs < 2 or large < reading.LARGE_ROWS or engine.can.parallel_readers:
+        return None
+    if request.executor is not None or not _can_be_sent(request.source, request.target):
+        return None
+    if not side.run(lambda seat: seat.engine.reachable(seat.session)):
+        return None
+    crew = helpers.Helpers(request.options.jobs)
+    hands.callback(crew.shutdown, cancel_futures=True)
+    for _ in range(request.options.jobs):
+        crew.submit(os.getpid)  # they start while we look at the catalogs
+    return crew
+
+
+def _can_be_sent(*things: object) -> bool:
+    try:
+        pickle.dumps(things)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return False  # a function that was made on the way
+    return True
+
+
+def _profiling(
+    crew: helpers.Helpers | None, request: Request, side: sides.Side
+) -> reading.Elsewhere | None:
+    if crew is None:
+        return None
+    return functools.partial(crew.submit, remote.facts, request.source, side.snapshot.position)
+
+
+def _elsewhere(
+    request: Request,
+    side: sides.Side,
+    planned: planning.TransferPlan,
+    target: base.Session,
+    crew: helpers.Helpers | None,
+) -> Submit | None:
+    """Return who copies chunks elsewhere; helpers of ours where several sessions gain nothing."""
+    executor = request.executor
+    if executor is None and crew is not None and target.engine.can.parallel_writers:
+        executor = crew if _can_be_sent([one.flow for one in planned.flows]) else None
+    if executor is None:
         return None
     return remote.submitter(
-        request.executor,
+        executor,
         side,
         request.source,
         request.target,
         retries=request.options.retries,
+        name=target.url,
     )
 
 
@@ -514,7 +609,10 @@ def wanted_of(planned: planning.TransferPlan, filled: Mapping[str, course.Filled
         kept = {
             column.plain or column.expression: column.name
             for column in one.columns
-            if column.found is not None and (change is None or change.keeps(column.name))
+            if column.found is not None
+            and (change is None or change.keeps(column.name))
+            # Nobody can write it, and the same row has come later there.
+            and not (planned.same_engine and column.found.since)
         }
         if not kept:
             continue

@@ -8,6 +8,7 @@ import re
 from whimbrel import tables as shapes
 from whimbrel.engines import base
 from whimbrel.engines.mysql import columns
+from whimbrel.engines.mysql import session as sessions
 
 _TABLES = """
 SELECT table_name FROM information_schema.tables
@@ -138,7 +139,7 @@ class MysqlCatalog(base.Catalog):
 
     def _show(self, kind: str, name: str) -> str:
         quoted = self._session.engine.quote(name)
-        return str(self._session.fetch(f"SHOW CREATE {kind} {quoted}")[0][1])
+        return str(sessions.shown(self._session, f"SHOW CREATE {kind} {quoted}")[1])
 
     def triggers(self, table: str) -> list[str]:
         rows = self._session.fetch(_TRIGGERS_OF, [table])

@@ -83,7 +83,8 @@ class Definition:
             parts.append(f"COLLATE {self.collation}")
         if self.generated is not None:
             parts.append(f"GENERATED ALWAYS AS {self.generated}")
-            parts.append("STORED" if self.stored else "VIRTUAL")
+            if not self.generated.startswith("ROW "):
+                parts.append("STORED" if self.stored else "VIRTUAL")
         if not self.null:
             parts.append("NOT NULL")
         elif self.generated is None:
@@ -135,6 +136,8 @@ def parse(text: str) -> Definition:
             found.comment, at = words[at + 1], at + 2
         elif word == "GENERATED":
             found.generated, at = words[at + 3], at + 4
+            if found.generated.upper() == "ROW":  # START or END: when the row came and went
+                found.generated, at = f"ROW {upper[at]}", at + 1
         elif word in {"STORED", "PERSISTENT", "VIRTUAL"}:
             found.stored, at = word != "VIRTUAL", at + 1
         elif word == "CHECK":
@@ -150,7 +153,7 @@ def _value(words: list[str], at: int) -> tuple[str, int]:
     """Return a value and where it ends: a word, a text, (…), name(…), -1 or _utf8mb4'x'."""
     text = words[at]
     at += 1
-    prefixed = text.startswith("_") or text in {"b", "x"}  # _utf8mb4'x', b'101'
+    prefixed = text.startswith("_") or text.lower() in {"b", "x"}  # _utf8mb4'x', b'101'
     if at < len(words) and (words[at].startswith("(") or prefixed):
         text += words[at]
         at += 1

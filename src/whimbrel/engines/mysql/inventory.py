@@ -18,6 +18,7 @@ from whimbrel import errors
 from whimbrel.engines import base, inventory, sqltext
 from whimbrel.engines.inventory import Kind
 from whimbrel.engines.mysql import catalog, columns
+from whimbrel.engines.mysql import session as sessions
 
 _TABLES = """
 SELECT table_name, table_type FROM information_schema.tables
@@ -77,6 +78,8 @@ _USUAL_OPTIONS: Final = frozenset(
 _PARTITION = re.compile(r"\n ?(?:/\*!\d+ )?PARTITION BY\b")
 _QUOTED = re.compile(r"'(?:[^'\\]|''|\\.)*'|`(?:[^`]|``)*`", re.DOTALL)
 _COUNTS = re.compile(r" AUTO_INCREMENT=(\d+)")
+_VERSIONED: Final = "WITH SYSTEM VERSIONING"
+_HISTORY: Final = "rows that {} had in the past are not moved; what it has now begins a new history"
 _BEHIND_COLUMN: Final = frozenset({"INVISIBLE", "COMPRESSED"})
 
 
@@ -168,7 +171,7 @@ class MysqlInventory(inventory.Inventory):
         return self._session.engine.quote(name)
 
     def _show(self, kind: str, name: str, column: int = 1) -> str:
-        row = self._session.fetch(f"SHOW CREATE {kind} {self._quote(name)}")[0]
+        row = sessions.shown(self._session, f"SHOW CREATE {kind} {self._quote(name)}")
         return "" if row[column] is None else str(row[column])
 
     def _names(self, *types: str) -> list[str]:
@@ -338,7 +341,10 @@ class MysqlInventory(inventory.Inventory):
     def _of_table(self, table: str) -> Iterator[inventory.Thing]:
         shown = self._show("TABLE", table)
         for kind, name, sql in _peculiar(shown, f"ALTER TABLE {self._quote(table)} "):
-            yield inventory.Thing(kind=kind, name=name, sql=sql, table=table, needs=(table,))
+            note = _HISTORY.format(self._quote(table)) if name == _VERSIONED else ""
+            yield inventory.Thing(
+                kind=kind, name=name, sql=sql, table=table, needs=(table,), note=note
+            )
 
 
 # --- texts of SHOW CREATE TABLE ------------------------------------------------------------------

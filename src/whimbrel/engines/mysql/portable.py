@@ -236,7 +236,7 @@ class MysqlConverter(portable.Converter):
             # They are read as numbers all the same.
             odd = {Question.NOT_NUMBER} if meaning.own != "any" else set()
             if meaning.family is Family.INTEGER:
-                odd.add(Question.NOT_WHOLE)
+                odd |= {Question.NOT_WHOLE, Question.NAN, Question.INFINITE}
             domain = dataclasses.replace(
                 domain,
                 digits_before=before,

@@ -23,7 +23,7 @@ from whimbrel import tables
 from whimbrel.engines import base, bulk, codec, phrases, profiling
 from whimbrel.engines.forms import Family
 from whimbrel.engines.mysql import codec as coders
-from whimbrel.engines.mysql import texts
+from whimbrel.engines.mysql import portable, texts
 from whimbrel.engines.portable import Question
 
 if TYPE_CHECKING:

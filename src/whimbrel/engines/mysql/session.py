@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from whimbrel.engines import base
+
+_QUOTED: Final = re.compile(r"'(?:[^'\\]|''|\\.)*'|`(?:[^`]|``)*`", re.DOTALL)
+_STRAY: Final = re.compile("[\udc80-\udcff]")
+_ESCAPES: Final = {"0": "\0", "n": "\n", "r": "\r", "t": "\t", "b": "\b", "Z": "\x1a"}
 
 
 class MysqlSession(base.Session):
@@ -78,3 +83,30 @@ def ours(session: base.Session) -> MysqlSession:
     if not isinstance(session, MysqlSession):
         raise TypeError(f"not a session of this engine: {session!r}")
     return session
+
+
+def shown(session: base.Session, sql: str) -> base.Row:
+    """Return the row of a SHOW CREATE, in which a default may be bytes that are no UTF-8.
+
+    Whatever the column's type, the server writes them as they are: here they stand as x'…'.
+    """
+    driver = ours(session).driver
+    before, driver.use_unicode = driver.use_unicode, False
+    try:
+        (row,) = session.fetch(sql)
+    finally:
+        driver.use_unicode = before
+    return tuple(_read(value) if isinstance(value, bytes) else value for value in row)
+
+
+def _read(value: bytes) -> str:
+    text = value.decode("utf-8", "surrogateescape")
+    return _QUOTED.sub(_in_digits, text) if _STRAY.search(text) else text
+
+
+def _in_digits(found: re.Match[str]) -> str:
+    if not _STRAY.search(found[0]):
+        return found[0]
+    text = found[0][1:-1].replace("''", "'")
+    text = re.sub(r"\\(.)", lambda one: _ESCAPES.get(one[1], one[1]), text, flags=re.DOTALL)
+    return f"x'{text.encode('utf-8', 'surrogateescape').hex()}'"

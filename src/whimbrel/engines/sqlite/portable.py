@@ -57,8 +57,6 @@ _PLAIN: Final = {
     Family.OTHER: "TEXT",
 }
 _NEVER: Final = {
-    # A number that is none is kept as NULL.
-    Family.INTEGER: frozenset({Question.NAN}),
     # Columns of numbers keep no sign of 0.
     Family.FLOAT: frozenset({Question.NEGATIVE_ZERO}),
 }

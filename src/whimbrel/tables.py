@@ -119,6 +119,11 @@ class FoundColumn:
     stored: bool = True
     definition: str | None = None
 
+    @property
+    def since(self) -> bool:
+        """Whether the server notes in it since when the row is as it is."""
+        return self.generated == "ROW START"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:

@@ -658,7 +658,7 @@ def _whole(value: object) -> int:
 
 def _digits(number: Decimal) -> int:
     """Return how many digits stand before the point; 0.5 has none."""
-    whole = abs(number).to_integral_value(rounding="ROUND_DOWN")
+    whole = number.copy_abs().to_integral_value(rounding="ROUND_DOWN")
     return len(f"{whole:f}") if whole else 0
 
 

@@ -265,6 +265,11 @@ def _text(meaning: Meaning, facts: Facts, kinds: set[str]) -> tuple[Meaning, tup
     return dataclasses.replace(meaning, length=None), notes
 
 
+def in_check(literals: str) -> str:
+    """Return literals as they stand in a check of an offer, where {column} is the column's name."""
+    return literals.replace("{column}", "{' || 'column}")
+
+
 # --- types that a user has named --------------------------------------------------------------
 
 

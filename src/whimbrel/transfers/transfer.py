@@ -31,6 +31,7 @@ from whimbrel.proof import verify as verifying
 from whimbrel.rows import copier
 from whimbrel.transfers import course, flows, helpers, lanes, reading, remote
 from whimbrel.transfers import plan as planning
+from whimbrel.transfers import planner as planners
 
 Open = Callable[[], base.Session]
 Resolve = Callable[[reading.Source], Sequence[flows.Flow]]
@@ -355,8 +356,8 @@ def _planner(
     target: base.Session,
     source: reading.Source,
     look: reading.Elsewhere | None,
-) -> planning.Planner:
-    return planning.Planner(side, target, request.resolve(source), source, request.options, look)
+) -> planners.Planner:
+    return planners.Planner(side, target, request.resolve(source), source, request.options, look)
 
 
 @contextlib.contextmanager

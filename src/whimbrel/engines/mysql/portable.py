@@ -668,8 +668,8 @@ def _literals(words: tuple[str, ...]) -> str:
 
 
 def _literal(word: str) -> str:
-    if "\\" in word:
-        # What a backslash means is said by sql_mode.
+    if "\\" in word or "{column}" in word:
+        # What a backslash means is said by sql_mode, and || is no joining of texts.
         return f"x'{word.encode().hex()}'"
     return "'" + word.replace("'", "''") + "'"
 

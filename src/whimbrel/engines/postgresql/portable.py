@@ -254,7 +254,7 @@ class PostgresConverter(portable.Converter):
         notes = _text(meaning).notes
         if any(len(word.encode()) > _LABEL_BYTES for word in meaning.values):
             note = f"a check keeps its words, some of them longer than {_LABEL_BYTES} bytes"
-            check = f"{{column}} IN ({words})"
+            check = f"{{column}} IN ({typed.in_check(words)})"
             return _Chosen(type="text", means=means, notes=(note, *notes), checks=(check,))
         quoted = self._session.engine.quote(name)
         made = f"CREATE TYPE {quoted} AS ENUM ({words})"
@@ -571,7 +571,7 @@ def _text(meaning: Meaning) -> _Chosen:
 
 
 def _set(meaning: Meaning) -> _Chosen:
-    words = _literals(meaning.values)
+    words = typed.in_check(_literals(meaning.values))
     check = f"string_to_array({{column}}, ',') <@ ARRAY[{words}]::text[]"
     note = "a set of words: they stand in one text, a comma between, and a check keeps them"
     chosen = _choice("text", note, *_text(meaning).notes)

@@ -256,7 +256,7 @@ def _enumeration(meaning: Meaning) -> _Chosen:
 
 
 def _literal(word: str) -> str:
-    return "'" + word.replace("'", "''") + "'"
+    return typed.in_check("'" + word.replace("'", "''") + "'")
 
 
 # --- what a type takes --------------------------------------------------------------------------

@@ -19,7 +19,7 @@ demo: $(DEMO) ## restructure a legacy database of 34,000 real places, on SQLite
 test: $(DEV) ## run all tests, against real servers that they start themselves
 	@scripts/install-mariadb
 	@scripts/install-chromium
-	@$(BIN)/python -m pytest -n logical --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
 
 check: $(DEV) ## format, lint, types, floors of the house
 	@$(BIN)/ruff format --check --quiet . || { echo "to do: make format"; exit 1; }
@@ -31,6 +31,8 @@ campaign: $(DEV) ## kill migrations hundreds of times, change ten thousand cells
 	@scripts/install-mariadb
 	@WHIMBREL_KILLS=100 $(BIN)/python -m pytest -n logical tests/crash/test_kill_at_random.py
 	@WHIMBREL_KILLS=200 $(BIN)/python -m pytest -n logical tests/crash/test_kill_in_batches.py
+	@WHIMBREL_KILLS=200 WHIMBREL_KILL_POINTS=20 $(BIN)/python -m pytest -n logical \
+		-rP -o faulthandler_timeout=3600 tests/crash/test_kill_transfers.py
 	@WHIMBREL_MUTATIONS=10000 WHIMBREL_MUTATION_ROWS=100000 WHIMBREL_EQUAL_TABLES=10000 \
 		$(BIN)/python -m pytest -s -o faulthandler_timeout=3600 \
 		tests/pairs/test_mutations.py tests/pairs/test_equal_tables.py
@@ -42,7 +44,8 @@ bench: $(BENCH) ## measure how fast rows are moved, beside other ways to do it; 
 	@test -n "$(ARGS)" || $(BIN)/python -m bench.transfer
 
 golden: $(DEV) ## rewrite the golden files; read their diff before committing it
-	@$(BIN)/python -m pytest -n logical --rewrite-golden tests/golden tests/docs/test_pages.py
+	@$(BIN)/python -m pytest -n logical --rewrite-golden tests/golden tests/docs/test_pages.py \
+		tests/docs/test_conversion_page.py tests/contract/test_inventory.py tests/pairs/test_transfer_samples.py
 
 format: $(DEV) ## format the code and put imports in order
 	@$(BIN)/ruff check --quiet --select I --fix .

@@ -41,7 +41,7 @@ class Mischief:
     def length(self) -> int | None:
         """Return after how many bytes a new connection is cut, None for never."""
         with self._lock:
-            if self.cuts <= 0 or self.chance.random() > 0.7:
+            if self.cuts <= 0 or self.chance.random() > 0.9:
                 return None
             return self.chance.randrange(1, self.reach)
 

@@ -535,7 +535,7 @@ TROUBLES = [
     ("postgresql", "char(3)", "TEXT", Question.TRAILING_BLANKS, "'a '"),
     ("mariadb", "double", "DOUBLE", Question.NAN, "'NaN'"),
     ("mariadb", "double", "DOUBLE", Question.INFINITE, "1e400"),
-    ("mariadb", "decimal(9,2)", "DOUBLE", Question.NEGATIVE_ZERO, "-0e0"),
+    ("mariadb", "double", "", Question.NEGATIVE_ZERO, "-0e0"),
     ("mariadb", "date", "DATE", Question.BEFORE_CHRIST, "'0044-03-15 BC'"),
     ("mariadb", "date", "DATE", Question.BEYOND_9999, "'10000-01-01'"),
     ("mariadb", "datetime(6)", "DATETIME", Question.INFINITE_DATE, "'infinity'"),

@@ -40,6 +40,35 @@ def test_a_question_counts_the_values_that_have_the_trouble_and_no_others(
     assert bad[: portable.KEYS_KEPT] == ids(found, one.question)
 
 
+@pytest.mark.parametrize("one", CASES, ids=lambda c: f"{c.engine}-{c.type}-{c.question.name}")
+def test_a_single_value_that_has_the_trouble_is_enough(
+    one: Case, new_database: NewDatabase, raw: OpenRaw
+) -> None:
+    database = new_database(one.engine)
+    fill(raw(database), one.type, one.bad[:1])
+
+    with profiled(database) as (session, profiler):
+        found = profiler.facts(table_of(session), {COLUMN: frozenset({one.question})}, key=("id",))[
+            COLUMN
+        ]
+
+    assert {one.question: len(one.bad[:1])} == found.counts
+
+
+@pytest.mark.parametrize("asked", [Question.DIGITS, Question.INFINITE])
+def test_the_smallest_whole_number_of_all_is_a_number_like_others(
+    asked: Question, new_database: NewDatabase, raw: OpenRaw
+) -> None:
+    database = new_database("sqlite")
+    fill(raw(database), "NUMERIC", [str(-(2**63)), "9e999", "1.25"])
+
+    with profiled(database) as (session, profiler):
+        found = profiler.facts(table_of(session), {COLUMN: frozenset({asked})})[COLUMN]
+
+    assert found.least in (Decimal(-(2**63)), None)
+    assert found.counts == ({Question.INFINITE: 1} if asked is Question.INFINITE else {})
+
+
 @pytest.mark.parametrize("engine", ["postgresql", "mariadb", "sqlite"])
 def test_all_questions_at_once_are_answered_as_each_alone(
     engine: str, new_database: NewDatabase, raw: OpenRaw

@@ -76,7 +76,7 @@ def test_no_row_is_lost_or_doubled_when_the_targets_door_is_bad(
     mischief = proxies.Mischief(
         chance=random.Random(f"{source} {target} {way}"),
         cuts=12 if way == "cut" else 0,
-        reach=150_000,
+        reach=20_000,
         swallows=8 if way == "swallowed" else 0,
     )
 
@@ -99,7 +99,7 @@ def test_no_row_is_lost_or_doubled_when_the_sources_door_is_bad(
 ) -> None:
     here, there = new_database(source), new_database(target)
     filled(raw(here), ROWS)
-    mischief = proxies.Mischief(chance=random.Random(f"{source} {target}"), cuts=10, reach=150_000)
+    mischief = proxies.Mischief(chance=random.Random(f"{source} {target}"), cuts=10, reach=20_000)
 
     with proxies.before(here.url, mischief) as url:
         for _ in range(40):

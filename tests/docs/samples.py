@@ -310,6 +310,7 @@ def _refused() -> Iterator[errors.WhimbrelError]:
         "--existing replace   drop these tables, with their rows\n"
         "--existing fill      keep them as they are made, if they are empty",
     )
+    yield errors.ClusterUnavailable("tcp://scheduler:8786", cause="no worker has come to it")
     yield errors.TransferHalfDone(
         "transfer from old",
         database=SHOP,

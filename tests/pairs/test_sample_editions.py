@@ -102,12 +102,16 @@ def read(raw: databases.Raw, table: str, columns: Sequence[str]) -> list[list[ob
     """Read a table by the plain driver."""
     mark = "`" if raw.database.kind == "mariadb" else '"'
     names = [f"{mark}{name}{mark}" for name in columns]
-    if raw.database.kind == "postgresql":
-        # The driver would read the digits that PostgreSQL shows of four bytes, not the number.
-        asked = "SELECT column_name FROM information_schema.columns WHERE data_type = 'real'"
-        singles = {name for (name,) in raw.execute(f"{asked} AND table_name = %s", [table])}
+    if raw.database.kind in ("postgresql", "mariadb"):
+        # The driver would read the digits that are shown of four bytes, not the number.
+        asked = (
+            "SELECT column_name FROM information_schema.columns"
+            " WHERE data_type IN ('real', 'float') AND table_name = %s"
+        )
+        singles = {name for (name,) in raw.execute(asked, [table])}
+        as_double = "{}::float8" if raw.database.kind == "postgresql" else "{} * 1e0"
         names = [
-            f"{quoted}::float8" if name in singles else quoted
+            as_double.format(quoted) if name in singles else quoted
             for name, quoted in zip(columns, names, strict=True)
         ]
     rows = raw.execute(f"SELECT {', '.join(names) or '1'} FROM {mark}{table}{mark}")

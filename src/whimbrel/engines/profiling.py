@@ -263,10 +263,10 @@ class SqlProfiler(portable.Profiler):
             elif not answers.late:
                 for question, condition in answers.troubles.items():
                     add(self.counted(condition), (name,), question)
+        together = tuple(plan.subject.name for plan in pooled)
         if pooled:
-            names = tuple(plan.subject.name for plan in pooled)
             parts = [(plan.answers.pooled, frozenset(plan.answers.troubles)) for plan in pooled]
-            add(self.pool(parts), names, None)
+            add(self.pool(parts), together, None)
         rows, *values = self._row(aggregates, source)
         measured: dict[str, dict[str, object]] = {plan.subject.name: {} for plan in plans}
         counts: dict[str, dict[Question, int]] = {plan.subject.name: {} for plan in plans}
@@ -279,7 +279,8 @@ class SqlProfiler(portable.Profiler):
             else:
                 for name in names:
                     measured[name]["pooled"] = value
-                if _whole(value) > self.harmless:
+                # What is pooled is a level, a suspicion a count: even one value is too many.
+                if _whole(value) > (self.harmless if names == together else 0):
                     doubted |= {*names}
         for plan in plans:
             name = plan.subject.name

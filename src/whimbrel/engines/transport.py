@@ -112,6 +112,9 @@ class Loader(abc.ABC):
 
     #: What it can read, fastest first.
     formats: tuple[Format, ...]
+    #: Whether foreign keys do nothing at all in a session that is prepared, neither refuse nor
+    #: cascade; elsewhere those that are there already are heeded.
+    keys_rest = False
 
     @abc.abstractmethod
     def prepare(self) -> None:

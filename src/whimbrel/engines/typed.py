@@ -219,6 +219,8 @@ def origin(meaning: Meaning, into: Family) -> Meaning:
     if meaning.typed and meaning.own == "any" and into in _NUMBERS:
         return dataclasses.replace(meaning, family=into, typed=False, never=never)
     if meaning.typed and into is Family.FLOAT and meaning.family is not Family.FLOAT:
+        # Columns that are declared to hold numbers keep no sign of 0.
+        never |= {Question.NEGATIVE_ZERO}
         return dataclasses.replace(meaning, family=into, never=never)
     return meaning
 

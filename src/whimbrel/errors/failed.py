@@ -71,6 +71,7 @@ class ReadFailed(WhimbrelError):
             if gone
             else "do away with the cause, then compare again",
         )
+        self.gone = gone
 
 
 class ReportNotWritten(WhimbrelError):

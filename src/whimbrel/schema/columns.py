@@ -213,6 +213,10 @@ class Columns:
             )
             if why:
                 was = next((c.source for c in wanted.columns if c.name == column.name), None)
+                here = ("shared sequence", wanted.source.name, was)
+                self.not_converted = [
+                    one for one in self.not_converted if (one.kind, one.table, one.name) != here
+                ]
                 self._lose("counting column", wanted, was or column.name, why, "")
         return table
 

@@ -126,7 +126,8 @@ class Course:
     def _steps(self) -> Iterator[_Step]:
         for position, (_, step) in enumerate(self._listed(), start=1 - len(self._plan.drops)):
             if isinstance(step, convert.Action):
-                title = f"{step.kind} {step.name}" + (f" of {step.table}" if step.table else "")
+                of = f" of {step.table}" if step.table not in ("", step.name) else ""
+                title = f"{step.kind} {step.name}{of}"
                 yield _Step(position=position, title=title[:_TITLE], action=step)
             elif isinstance(step, planning.PlannedFlow):
                 title = f"rows of {step.flow.name}"
@@ -615,6 +616,26 @@ class Course:
                 self._notes.forget_step(self._run, position)
                 self._commit()
                 del self._recorded[position]
+        self._see_referrers(table)
+
+    def _see_referrers(self, table: str) -> None:
+        """See that rows can be deleted without others going along."""
+        engine = self._target.engine
+        if engine.loader(self._target).keys_rest:
+            return
+        catalog = engine.catalog(self._target)
+        found = [catalog.table(name) for name in catalog.tables()]
+        self._target.rollback()
+        for one in found:
+            for key in one.foreign_keys:
+                if key.ref_table == table:
+                    raise errors.TransferHalfDone(
+                        f"rows of {table}",
+                        database=self._target.url,
+                        why="the source was written to since they were copied, and "
+                        f"{key.name or 'a foreign key'} of {one.name}, which is not ours, refers "
+                        "to them",
+                    )
 
     def _unbind(self, action: convert.Action) -> None:
         """Drop a foreign key; it may be one that only has to be validated."""

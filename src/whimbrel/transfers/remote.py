@@ -14,11 +14,13 @@ own. One that stands in a URL travels with the chunks.
 
 from __future__ import annotations
 
+import queue
+import secrets
 import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from whimbrel import errors, tables
@@ -32,9 +34,11 @@ from whimbrel.transfers import lanes
 class Order:
     """A chunk for somebody elsewhere: what to copy, and how to reach both databases.
 
-    `moment` is the ledger's name of the moment that `token` leads to.
+    `attempt` is the same in all orders of one attempt at one transfer, and in no others. `moment`
+    is the ledger's name of the moment that `token` leads to.
     """
 
+    attempt: str
     task: copier.Task
     source: lanes.OpenSession
     target: lanes.OpenSession
@@ -46,20 +50,6 @@ class Order:
 
 # So long sessions wait for another chunk: they keep a moment of the source from passing.
 _IDLE_SECONDS: Final = 5.0
-_LOOK_SECONDS: Final = 1.0
-
-
-@dataclass(slots=True, eq=False)
-class _Held:
-    run: tuple[int, str]
-    ends: copier.Ends
-    used: float = 0.0
-    busy: threading.Lock = field(default_factory=threading.Lock)
-
-
-_mine = threading.local()
-_all: set[_Held] = set()
-_door = threading.Lock()
 
 
 def submitter(
@@ -86,6 +76,7 @@ class _Submitter:
         name: str,
     ) -> None:
         self._executor = executor
+        self._attempt = secrets.token_hex(16)
         self._name = name
         self._token = side.snapshot.token
         self._moment = lanes.moment_of(side.snapshot.position)
@@ -95,6 +86,7 @@ class _Submitter:
 
     def __call__(self, task: copier.Task) -> Future[copier.Done]:
         order = Order(
+            attempt=self._attempt,
             task=task,
             source=self._source,
             target=self._target,
@@ -173,30 +165,101 @@ def _disappeared(error: BaseException) -> bool:
 
 def work(order: Order) -> copier.Done:
     """Copy a chunk here; raise TransferFailed, RowFailed, DatabaseUnavailable."""
-    tries = 1
-    while True:
-        held: _Held | None = None
-        try:
-            held = _held(order)
-            with held.busy:
-                try:
-                    return copier.copy(held.ends, order.task, tries=tries)
-                finally:
-                    held.used = time.monotonic()
-        except errors.DatabaseUnavailable:
-            # Not there just now, or somebody else is writing where only one can.
-            if tries > order.retries:
-                raise
-        except errors.WhimbrelError:
-            raise
-        except Exception as error:  # drivers raise classes of their own
-            _forget()
-            if tries > order.retries or (held is not None and not _may_pass(held.ends, error)):
-                if held is None:
+    hand: _Hand | None = getattr(_mine, "hand", None)
+    if hand is None:
+        hand = _mine.hand = _Hand()
+    return hand.give(order).result()
+
+
+_mine = threading.local()
+
+
+class _Hand:
+    """A thread that holds sessions on both databases while there are chunks of one run.
+
+    Sessions are used by the thread that has opened them and by no other, and nobody tells a worker
+    that a run has ended. So each thread of a worker has one of these beside it, which ends by
+    itself.
+    """
+
+    def __init__(self) -> None:
+        self._asked: queue.SimpleQueue[tuple[Order, Future[copier.Done]]] = queue.SimpleQueue()
+        self._door = threading.Lock()
+        self._lives = False
+        self._run = ""
+        self._ends: copier.Ends | None = None
+
+    def give(self, order: Order) -> Future[copier.Done]:
+        """Let a chunk be copied."""
+        answer: Future[copier.Done] = Future()
+        with self._door:
+            self._asked.put((order, answer))
+            if not self._lives:
+                self._lives = True
+                threading.Thread(target=self._live, name="whimbrel-chunks", daemon=True).start()
+        return answer
+
+    def _live(self) -> None:
+        while True:
+            try:
+                order, answer = self._asked.get(timeout=_IDLE_SECONDS)
+            except queue.Empty:
+                self._forget()
+                with self._door:
+                    if self._asked.empty():
+                        self._lives = False
+                        return
+                continue
+            try:
+                answer.set_result(self._copied(order))
+            except BaseException as error:  # noqa: BLE001 - whoever waits gets it
+                answer.set_exception(error)
+
+    def _copied(self, order: Order) -> copier.Done:
+        tries = 1
+        while True:
+            ends: copier.Ends | None = None
+            try:
+                ends = self._both(order)
+                return copier.copy(ends, order.task, tries=tries)
+            except errors.DatabaseUnavailable:
+                # Not there just now, or somebody else is writing where only one can.
+                if tries > order.retries:
                     raise
-                raise _said(held.ends, error, order) from error
-        time.sleep(lanes.backoff(tries))
-        tries += 1
+            except errors.WhimbrelError:
+                raise
+            except Exception as error:  # drivers raise classes of their own
+                self._forget()
+                if tries > order.retries or (ends is not None and not _may_pass(ends, error)):
+                    if ends is None:
+                        raise
+                    raise _said(ends, error, order) from error
+            time.sleep(lanes.backoff(tries))
+            tries += 1
+
+    def _both(self, order: Order) -> copier.Ends:
+        """Return sessions on both databases, opened if there are none for this run."""
+        ends = self._ends
+        mine = ends is not None and self._run == order.attempt
+        if ends is not None and mine and not ends.source.gone and not ends.target.gone:
+            return ends
+        self._forget()
+        source = order.source()
+        try:
+            source.engine.codec(source).prepare()
+            moment = _moment(order, source)
+            target = lanes.prepared(order.target)
+        except BaseException:
+            lanes.close(source)
+            raise
+        self._run, self._ends = order.attempt, copier.Ends.of(source, target, moment=moment)
+        return self._ends
+
+    def _forget(self) -> None:
+        ends, self._ends = self._ends, None
+        if ends is not None:
+            lanes.close(ends.source)
+            lanes.close(ends.target)
 
 
 def _may_pass(ends: copier.Ends, error: Exception) -> bool:
@@ -216,33 +279,6 @@ def _cause(error: copier.SourceFailed) -> BaseException:
     return error.__cause__ or error
 
 
-def _held(order: Order) -> _Held:
-    """Return the sessions that this thread holds for a run, opened if it holds none."""
-    key = (order.task.run, order.moment)
-    held: _Held | None = getattr(_mine, "held", None)
-    if held is not None and held.run == key:
-        held.used = time.monotonic()
-        ends = held.ends
-        if not ends.source.gone and not ends.target.gone:
-            return held
-    _forget()
-    source = order.source()
-    try:
-        source.engine.codec(source).prepare()
-        moment = _moment(order, source)
-        target = lanes.prepared(order.target)
-    except BaseException:
-        lanes.close(source)
-        raise
-    ends = copier.Ends.of(source, target, moment=moment)
-    held = _mine.held = _Held(key, ends, used=time.monotonic())
-    with _door:
-        _all.add(held)
-        if len(_all) == 1:
-            threading.Thread(target=_watch, name="whimbrel-idle", daemon=True).start()
-    return held
-
-
 def _moment(order: Order, source: base.Session) -> str:
     """Read the moment of the run if it can be had, else one of our own; say which it is."""
     if order.token is not None:
@@ -253,36 +289,6 @@ def _moment(order: Order, source: base.Session) -> str:
         else:
             return order.moment
     return lanes.moment_of(source.engine.snapshot(source).position)
-
-
-def _forget() -> None:
-    held: _Held | None = getattr(_mine, "held", None)
-    _mine.held = None
-    if held is not None:
-        with _door:
-            _all.discard(held)
-        _close(held)
-
-
-def _close(held: _Held) -> None:
-    for session in (held.ends.source, held.ends.target):
-        lanes.close(session)
-
-
-def _watch() -> None:
-    """Close sessions that nobody uses any more."""
-    while True:
-        time.sleep(_LOOK_SECONDS)
-        with _door:
-            late = time.monotonic() - _IDLE_SECONDS
-            for held in [one for one in _all if one.used < late]:
-                if held.busy.acquire(blocking=False):
-                    _all.discard(held)
-                    # Its lock is kept: whoever comes for it finds it gone.
-                    _close(held)
-                    held.busy.release()
-            if not _all:
-                return
 
 
 def facts(

@@ -186,8 +186,7 @@ def transfer(
             except Exception as error:  # drivers raise classes of their own
                 if not (side.moved or attempt.lost(error)) or tries > request.options.retries:
                     raise
-                end = "source" if side.moved else "target"
-                tell(events.Waiting(reason=f"trying again: the connection to the {end} was lost"))
+                tell(events.Waiting(reason="trying again: a connection was lost"))
                 clock.sleep(lanes.backoff(tries))
                 tries += 1
                 if side.moved:
@@ -253,6 +252,8 @@ class _Attempt:
             return self._again
         if isinstance(error, errors.LockLost):
             return False
+        if isinstance(error, errors.ReadFailed) and error.gone:
+            return True  # either side may have been read; what was lost is opened anew
         target = self._target
         if target is None:
             return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests import converting
 from whimbrel import tables
 from whimbrel.engines import building, portable, registry
 from whimbrel.engines.forms import Family
@@ -278,10 +279,13 @@ def test_the_texts_of_a_server_are_made_in_their_order():
 
     schema = same.copy_schema(texts, things, tables=found)
 
-    assert ["mood"] == [action.name for action in schema.before]
-    assert ["parent", "child"] == [made.source for made in schema.tables]
-    assert [("routine", "f"), ("view", "v"), ("trigger", "tr"), ("comment", "c")] == [
+    assert [("type", "mood"), ("routine", "f"), ("table", "parent"), ("table", "child")] == [
+        (action.kind, action.name) for made in schema.tables for action in made.before
+    ]
+    assert [("view", "v"), ("trigger", "tr"), ("comment", "c")] == [
         (action.kind, action.name) for action in schema.last
     ]
-    assert 2 == len(schema.last[2].statements)
+    assert 2 == len(schema.last[1].statements)
+    optional = [action.name for action in converting.actions(schema) if action.optional]
+    assert ["f", "v"] == optional
     assert {("privilege", "rights")} == lost(schema)

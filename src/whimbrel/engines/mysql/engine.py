@@ -121,8 +121,10 @@ class MysqlEngine(base.Engine):
             session.rollback()
 
     def answered_by(self, session: base.Session) -> str:
+        was = session.in_transaction
         version = str(session.fetch("SELECT VERSION()")[0][0])
-        session.commit()
+        if not was:  # else there may be a moment that is still to be read
+            session.commit()
         return "mariadb" if "mariadb" in version.lower() else "mysql"
 
     def catalog(self, session: base.Session) -> base.Catalog:

@@ -57,6 +57,8 @@ class _Way(Enum):
 class MysqlLoader(transport.Loader):
     """Writes by LOAD DATA LOCAL, or statements of many rows."""
 
+    keys_rest = True
+
     def __init__(self, session: sessions.MysqlSession) -> None:
         self._session = session
         self._codec = codecs.MysqlCodec(session)

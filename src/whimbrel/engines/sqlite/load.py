@@ -34,6 +34,7 @@ class SqliteLoader(transport.Loader):
     """Writes by one prepared statement."""
 
     formats = (transport.Format.VALUES, transport.Format.COPY)
+    keys_rest = True
 
     def __init__(self, session: sessions.SqliteSession) -> None:
         self._session = session

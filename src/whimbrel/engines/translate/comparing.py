@@ -34,6 +34,11 @@ _NUMBER: Final = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?)?")
 
+_SPELLED: Final = (
+    "moments are compared as moments there; SQLite compares their texts, where "
+    "'2020-01-01 00:00:00.000' comes behind '2020-01-01 00:00:00'"
+)
+
 
 def check_rank(writer: Writer, *nodes: exp.Expr) -> None:
     """Refuse comparisons side by side without parentheses."""
@@ -127,6 +132,8 @@ def pair(writer: Writer, left: exp.Expr, right: exp.Expr) -> tuple[str, str]:
     one, other = writer.kind(left), writer.kind(right)
     if Kind.TEXT in (one, other) and not ({one, other} & (kinds.MOMENTS | kinds.NUMBERS)):
         writer.note_collation()
+    if writer.read == "sqlite" and writer.target != "sqlite" and {one, other} & kinds.MOMENTS:
+        writer.note(_SPELLED)
     if writer.target == "postgres" and Kind.BOOLEAN in (one, other):
         return _truth(writer, left, one), _truth(writer, right, other)
     if Kind.TEXT in (one, other) and {one, other} & kinds.NUMBERS:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import cast
+from types import SimpleNamespace
 
 from whimbrel.engines import base
 from whimbrel.engines.inventory import Counter, Kind
-from whimbrel.engines.mysql import inventory
+from whimbrel.engines.mysql import inventory, session
 from whimbrel.engines.mysql.engine import ENGINE
 
 PEOPLE = """CREATE TABLE `people` (
@@ -37,10 +37,17 @@ VIEW = (
 )
 
 
-class Server:
+class Server(session.MysqlSession):
     """Answers as a server would that has one table, one view and one function."""
 
     engine = ENGINE
+
+    def __init__(self) -> None:
+        self._driver = SimpleNamespace(use_unicode=True)
+
+    @property
+    def driver(self) -> SimpleNamespace:
+        return self._driver
 
     def fetch(self, sql: str, params: base.Params = None) -> list[base.Row]:
         answers: list[tuple[str, list[base.Row]]] = [
@@ -61,7 +68,7 @@ class Server:
 
 
 def looking() -> inventory.MysqlInventory:
-    return inventory.MysqlInventory(cast("base.Session", Server()))
+    return inventory.MysqlInventory(Server())
 
 
 def test_keys_leave_the_text_of_the_table_and_its_counter_is_forgotten() -> None:

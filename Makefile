@@ -36,6 +36,9 @@ campaign: $(DEV) ## kill migrations hundreds of times, change ten thousand cells
 	@WHIMBREL_MUTATIONS=10000 WHIMBREL_MUTATION_ROWS=100000 WHIMBREL_EQUAL_TABLES=10000 \
 		$(BIN)/python -m pytest -s -o faulthandler_timeout=3600 \
 		tests/pairs/test_mutations.py tests/pairs/test_equal_tables.py
+	@WHIMBREL_RANDOM=100 WHIMBREL_TORTURE_ALONE=1 $(BIN)/python -m pytest -n logical \
+		-o faulthandler_timeout=3600 tests/pairs/test_transfer_random.py \
+		tests/pairs/test_transfer_torture.py
 
 bench: $(BENCH) ## measure how fast rows are moved, beside other ways to do it; about an hour
 	@scripts/install-mariadb
@@ -45,7 +48,8 @@ bench: $(BENCH) ## measure how fast rows are moved, beside other ways to do it; 
 
 golden: $(DEV) ## rewrite the golden files; read their diff before committing it
 	@$(BIN)/python -m pytest -n logical --rewrite-golden tests/golden tests/docs/test_pages.py \
-		tests/docs/test_conversion_page.py tests/contract/test_inventory.py tests/pairs/test_transfer_samples.py
+		tests/docs/test_conversion_page.py \
+		tests/docs/test_migration_pages.py tests/contract/test_inventory.py tests/pairs/test_transfer_samples.py
 
 format: $(DEV) ## format the code and put imports in order
 	@$(BIN)/ruff check --quiet --select I --fix .

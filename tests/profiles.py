@@ -15,7 +15,7 @@ from whimbrel.engines import base, profiling, registry
 from whimbrel.engines.portable import Facts, Question
 
 TABLE = "odd \"t' %s ?"
-COLUMN = 'va%l "ue?'
+COLUMN = 'va%l "ue? {0}'
 
 
 @contextlib.contextmanager
@@ -333,6 +333,14 @@ MARIADB = (
     case("mariadb", "binary(3)", Question.NOT_UUID, ["'abc'"], []),
     case("mariadb", "binary(16)", Question.NOT_UUID, [], ["x'6f9619ff8b86d011b42d00c04fc964ff'"]),
     case("mariadb", "enum('a','','b')", Question.STRAY_WORD, ["0"], ["'a'", "''", "3"]),
+    # The catalog shows ? for it.
+    case(
+        "mariadb",
+        "enum('a','\U0001f99c') CHARACTER SET utf8mb4",
+        Question.STRAY_WORD,
+        ["'\U0001f99c'"],
+        ["'a'"],
+    ),
     case("mariadb", "int", Question.NEGATIVE, ["-1"], ["0", "1"]),
     case(
         "mariadb",

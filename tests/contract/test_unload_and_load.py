@@ -176,7 +176,8 @@ OWN: Final = {
             clock time, span interval, numbers int[], words text[], range int4range,
             address inet, bits bit(8), many bit(64), varying bit varying, doc jsonb, plain json,
             padded char(5), cash money, shape point, found tsvector, word mood,
-            instants timestamptz[], stamp timestamp(3), name name)""",
+            instants timestamptz[], stamp timestamp(3), name name,
+            longer bit(70))""",
         (
             "'NaN', 'NaN', 'NaN', 'NaN', 'infinity', 'infinity', 'infinity', '24:00', "
             "'1 year 2 mons -3 days 04:05:06.789', '{1,NULL,-3}', "
@@ -184,14 +185,14 @@ OWN: Final = {
             "B'10000001', B'1111111111111111111111111111111111111111111111111111111111111111', "
             """B'101', '{"a": "\\\\ \\t"}', '{"z":1,  "a":2, "a":3}', 'ab', '-12.34', """
             """'(1.5,-2)', 'a:1 b:2', 'so so', '{"2024-01-01 12:00+02"}', """
-            "'2024-01-01 00:00:00.123', 'n'"
+            "'2024-01-01 00:00:00.123', 'n', repeat('1', 70)::bit(70)"
         ),
         (
             "1.5, -99999999.99, '-0', '-0', '0044-03-15 BC', '4713-01-01 00:00:00 BC', "
             "'0044-03-15 12:00:00.000001+00 BC', '00:00', '-178000000 years', '[2:3]={7,8}', '{}', "
             "'empty', '::1', B'00000000', 0::bigint::bit(64), "
             "'', 'null', '\"\\u0000\"', '', '0', '(0,0)', '', 'it''s', '{}', "
-            "'2024-01-01', ''"
+            "'2024-01-01', '', repeat('0', 70)::bit(70)"
         ),
         (
             "1e-300, 0.01, '-Infinity', 'Infinity', '-infinity', '-infinity', '-infinity', "
@@ -199,12 +200,12 @@ OWN: Final = {
             "'0', '{{1,2},{3,4}}', '{{a},{b}}', '(,)', '192.168.0.0/16', B'11111111', "
             "(-9223372036854775807 - 1)::bit(64), B'0', '[]', '1e400', "
             "'é    ', '92233720368547758.07', '(1e300,0)', 'x', 'so so', '{NULL}', "
-            "'294276-12-31 23:59:59.999', 'x'"
+            "'294276-12-31 23:59:59.999', 'x', repeat('01', 35)::bit(70)"
         ),
         (
             "NULL, 1, 5e-324, 1e-45, '5874897-12-31', '294276-12-31 23:59:59.999999', "
             "'294276-12-31 23:59:59.999999+00', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, "
-            "NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL"
+            "NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL"
         ),
     ),
     "mariadb": (

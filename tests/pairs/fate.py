@@ -130,8 +130,13 @@ TROUBLES: Final[Mapping[str, Is]] = {
     "no bytes": _no("bytes"),
     "no number": lambda one: read(one).sort != "number" and not isinstance(one.raw, int),
     # SQLite's whole numbers have 64 bits.
-    "not whole": lambda one: (value := _number(one)) is not None
-    and (value != value.to_integral_value() or (isinstance(one.raw, float) and abs(value) >= 2**63)),
+    "not whole": lambda one: (
+        (value := _number(one)) is not None
+        and (
+            value != value.to_integral_value()
+            or (isinstance(one.raw, float) and abs(value) >= 2**63)
+        )
+    ),
     "NaN": lambda one: one.value == "NaN",
     "infinity": lambda one: read(one).value in ("Infinity", "-Infinity") and one.sort != "day",
     "negative zero": lambda one: one.sort == "number" and one.value == "-0",
@@ -144,8 +149,9 @@ TROUBLES: Final[Mapping[str, Is]] = {
     "zero date": _zero,
     "before Christ": lambda one: _year(one) < 0,
     "beyond 9999": lambda one: _year(one) > 9999,
-    "endless date": lambda one: one.sort in ("day", "moment", "instant")
-    and one.value in ("infinity", "-infinity"),
+    "endless date": lambda one: (
+        one.sort in ("day", "moment", "instant") and one.value in ("infinity", "-infinity")
+    ),
     "fine fraction": _fine,
     "time zone": _sort("instant"),
     "half a surrogate pair": _half,
@@ -166,7 +172,7 @@ _DECLARED: Final[Mapping[str, str]] = {
     **dict.fromkeys(("REAL", "DOUBLE", "FLOAT"), "float"),
     **dict.fromkeys(("BLOB", "BINARY"), "binary"),
     **dict.fromkeys(("DATETIME", "TIMESTAMP"), "datetime"),
-    **dict.fromkeys(("JSON", "JSON_TEXT"), "json"),
+    **dict.fromkeys(("JSON", "JSON_TEXT", "JSONB"), "json"),
     "BOOLEAN": "boolean",
     "DATE": "date",
     "TIME": "time",
@@ -272,7 +278,11 @@ def _numbers_into_mariadb(family: str, values: Sequence[Meant]) -> tuple[str, ..
     if _as_floats(values):
         return "no number", "NaN", "infinity", "negative zero"
     if _is_text("", values):
-        return ("no number", "too many digits", *(("not whole", "NaN", "infinity") if family == "integer" else ()))
+        return (
+            "no number",
+            "too many digits",
+            *(("not whole", "NaN", "infinity") if family == "integer" else ()),
+        )
     return "no number", "NaN", "infinity", "negative zero"
 
 

@@ -106,9 +106,7 @@ FALSE: Final = ("f", "false", "n", "no", "off", "0")
 _SHAPES: Final = ("point", "geometry", "polygon", "linestring")
 
 
-def rows(
-    raw: databases.Raw, table: str, key: str = "k", column: str = "v"
-) -> dict[object, Raw]:
+def rows(raw: databases.Raw, table: str, key: str = "k", column: str = "v") -> dict[object, Raw]:
     """Return the values of a column by their keys, as the engine itself writes them.
 
     Texts and bytes of servers come in hexadecimal, so that no driver decodes them.
@@ -269,7 +267,7 @@ def _of_sqlite(type_: str, raw: Raw) -> Meant:
             # What names no zone is in UTC.
             found = moment(raw) or _as_moment(raw)
             return instant(raw) or (in_utc(found) if found else None) or plain
-        case "JSON" | "JSON_TEXT":
+        case "JSON" | "JSON_TEXT" | "JSONB":
             return document(raw) or plain
         case "UUID":
             return uuid(raw) or plain
@@ -457,8 +455,11 @@ def _tagged(value: object) -> Hashable:
 
 def last_only(text: str) -> Hashable:
     """Return a document of which the last of members with the same name is kept."""
+
     def members(pairs: list[tuple[str, object]]) -> Hashable:
         last = dict(pairs)
         return ("object", tuple(sorted(last.items(), key=repr)))
 
-    return _tagged(json.loads(text, parse_int=Decimal, parse_float=Decimal, object_pairs_hook=members))
+    return _tagged(
+        json.loads(text, parse_int=Decimal, parse_float=Decimal, object_pairs_hook=members)
+    )

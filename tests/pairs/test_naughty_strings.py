@@ -173,9 +173,7 @@ def test_names_that_the_target_cannot_have_are_refused_with_nothing_moved(
 
 
 def chunks(names: Sequence[str]) -> list[Sequence[str]]:
-    return [
-        names[at : at + _COLUMNS_TOGETHER] for at in range(0, len(names), _COLUMNS_TOGETHER)
-    ]
+    return [names[at : at + _COLUMNS_TOGETHER] for at in range(0, len(names), _COLUMNS_TOGETHER)]
 
 
 def wide(number: int) -> str:

@@ -9,6 +9,7 @@ in a table of its own (WHIMBREL_TORTURE_ALONE).
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -48,7 +49,7 @@ class Held:
             what: {
                 key
                 for key, one in self.means.items()
-                if one is not None and fate.TROUBLES[what](self._stray(what, one))
+                if one is not None and fate.TROUBLES[what](one)
             }
             for what in named
             if what != "stray word"
@@ -56,9 +57,6 @@ class Held:
         if "stray word" in named:
             found["stray word"] = self._strays()
         return {what: keys for what, keys in found.items() if keys}
-
-    def _stray(self, what: str, one: oracle.Meant) -> oracle.Meant:
-        return one
 
     def shown(self) -> tuple[str, ...]:
         """Return the words of an enumeration as the catalog shows them: ? for some."""
@@ -101,6 +99,7 @@ def batches(source: str) -> list[list[torture.Column]]:
     return [columns[at : at + TOGETHER] for at in range(0, len(columns), TOGETHER)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("source", "target"), writing.PAIRS)
 def test_every_nasty_value_is_kept_or_refused_or_a_named_loss(
     source: str,
@@ -119,7 +118,8 @@ def test_every_nasty_value_is_kept_or_refused_or_a_named_loss(
     for (family, _), count in fates.items():
         families[family] += count
     few = {family: count for family, count in families.items() if count < ENOUGH}
-    assert few == {} or source == "mariadb" and few.keys() == {"own"}
+    # MariaDB has few types that nobody else has.
+    assert few.keys() <= ({"own"} if source == "mariadb" else set())
     for (family, what), count in sorted(fates.items()):
         record_property(f"{source} to {target}, {family}", f"{count} {what}")
     if ALONE or os.environ.get("WHIMBREL_TORTURE_SAY"):
@@ -194,6 +194,23 @@ def moved(
             fates[family, str(what)] += 1
     assert wrong == []
     return fates
+
+
+def test_a_row_that_fails_lets_go_of_the_source(new_database: conftest.NewDatabase) -> None:
+    ends = new_database("mariadb"), new_database("postgresql")
+    with databases.Raw(ends[0]) as raw:
+        raw.execute("CREATE TABLE words (k integer PRIMARY KEY, v varchar(2000))")
+        raw.execute("INSERT INTO words VALUES (1, _utf8mb4 X'EDA080')")
+        raw.execute("INSERT INTO words SELECT seq, REPEAT('x', 2000) FROM seq_2_to_4000")
+
+    with pytest.raises(errors.RowFailed, match="a row of 'words' cannot be written"):
+        whimbrel.transfer(ends[0].url, ends[1].url)
+
+    # What was not read to its end would be a warning of the driver's, and so an error here.
+    gc.collect()
+    done = whimbrel.transfer(ends[0].url, ends[1].url, max_rejects=1)
+    with contextlib.closing(done.verification):
+        assert ([("words", ("1",))], 3999) == ([(r.table, r.key) for r in done.rejects], done.rows)
 
 
 # These have families of their own.

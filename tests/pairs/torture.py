@@ -10,7 +10,7 @@ import dataclasses
 import itertools
 import math
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -63,7 +63,19 @@ def unsigned(bits: int) -> tuple[Value, ...]:
 
 
 DECIMALS: Final = (
-    *("0", "1", "-1", "0.1", "-0.1", "0.10", "1.50", "100", "1000000", "0.3", "0.30000000000000004"),
+    *(
+        "0",
+        "1",
+        "-1",
+        "0.1",
+        "-0.1",
+        "0.10",
+        "1.50",
+        "100",
+        "1000000",
+        "0.3",
+        "0.30000000000000004",
+    ),
     *("0.01", "0.001", "0.000001", "1e-10", "1e-15", "1e-20", "1e-30", "-1e-30", "2e-30"),
     *("9.99", "99.995", "0.5", "1.5", "2.5", "-2.5", "1.005", "2.675", "33.333333333333333333"),
     *("9007199254740991", "9007199254740992", "9007199254740993", "-9007199254740993"),
@@ -71,7 +83,14 @@ DECIMALS: Final = (
     *("18446744073709551615", "18446744073709551616", "123456789012345", "1234567890123456"),
     *("12345678901234567", "999999999999999", "9999999999999999", "99999999999999999"),
     *("0.123456789012345", "0.1234567890123456", "0.12345678901234567890"),
-    *("12345678901234567890.123456789012345678901234567890", "1e14", "1e15", "1e16", "1e22", "1e23"),
+    *(
+        "12345678901234567890.123456789012345678901234567890",
+        "1e14",
+        "1e15",
+        "1e16",
+        "1e22",
+        "1e23",
+    ),
     *("9" * 38, "-" + "9" * 38, "9" * 65, "-" + "9" * 65, "1" + "0" * 64),
     *("0." + "9" * 30, "-0." + "9" * 30, "9" * 35 + "." + "9" * 30, "9" * 8 + "." + "9" * 2),
     *("-" + "9" * 35 + "." + "9" * 30, "0." + "0" * 29 + "1", "1e28", "123.4500", "7e-7"),
@@ -121,7 +140,17 @@ TEXTS: Final = (
     *("true", "1", "1.0", "01", "-0", "1e5", "NaN", "Infinity", "0000-00-00", "2020-01-01"),
     *("a,b", "a\tb", "a\nb", "a\r\nb", "a|b", "1:a", "(a)", "{a,b}", "[1]", "a\x1fb", "a\x1eb"),
     *("é", "e\u0301", "É", "ß", "ẞ", "ı", "İ", "Ǆ", "ﬁ", "Å", "\u212b", "中文", "한국어", "日本"),
-    *("🎉", "👨\u200d👩\u200d👧", "🇩🇪", "👍🏽", "𝒜", "\U0010ffff", "\U000e0041", "\uffff", "\ufffe"),
+    *(
+        "🎉",
+        "👨\u200d👩\u200d👧",
+        "🇩🇪",
+        "👍🏽",
+        "𝒜",
+        "\U0010ffff",
+        "\U000e0041",
+        "\uffff",
+        "\ufffe",
+    ),
     *("\u200b", "\ufeff", "\ufeffa", "\u2028", "\u2029", "\u202e abc", "שלום", "مرحبا", "\u0600"),
     *("Z̷̡̢̛͎a͟l̶g͘o̡", "\u0300", "a\u0300\u0301\u0302", "\ud7ff", "\ue000", "\ufdd0", "＂＇", "´`"),
     *("x" * 255, "é" * 255, "🎉" * 60, "a" * 256 + " ", "\\" * 99, "'" * 99, "\t" * 99),
@@ -331,7 +360,9 @@ POSTGRESQL: Final = (
     Column(family="decimal", type="numeric(38,10)", values=exact(38, 10)),
     Column(family="decimal", type="numeric(10,2)", values=exact(10, 2)),
     Column(family="decimal", type="numeric(30,30)", values=exact(30, 30)),
-    Column(family="decimal", type="numeric(5,-2)", values=_written((0, 100, -100, 1234500, 9999900))),
+    Column(
+        family="decimal", type="numeric(5,-2)", values=_written((0, 100, -100, 1234500, 9999900))
+    ),
     Column(family="decimal", type="numeric(3,5)", values=_written((0, "0.00123", "-0.00999"))),
     Column(family="decimal", type="numeric(15,5)", values=exact(15, 5)),
     Column(family="decimal", type="numeric(38,10)", values=(*_written(("NaN", "1.5")),)),
@@ -362,15 +393,29 @@ POSTGRESQL: Final = (
     Column(
         family="datetime",
         type="timestamp",
-        values=(*MOMENTS, *(f"{d[:-3]} 10:00 BC" for d in ODD_DATES if d.endswith("BC")),
-                "infinity", "-infinity", "294276-12-31 23:59:59.999999", "10000-01-01 00:00:00"),
+        values=(
+            *MOMENTS,
+            *(f"{d[:-3]} 10:00 BC" for d in ODD_DATES if d.endswith("BC")),
+            "infinity",
+            "-infinity",
+            "294276-12-31 23:59:59.999999",
+            "10000-01-01 00:00:00",
+        ),
     ),
-    Column(family="datetime", type="timestamp(0)", values=tuple(m for m in MOMENTS if "." not in m)),
+    Column(
+        family="datetime", type="timestamp(0)", values=tuple(m for m in MOMENTS if "." not in m)
+    ),
     Column(
         family="instant",
         type="timestamptz",
-        values=(*INSTANTS, "0044-03-15 10:00:00+00 BC", "infinity", "-infinity",
-                "294276-12-31 23:59:59.999999+00", "10000-01-01 00:00:00+00"),
+        values=(
+            *INSTANTS,
+            "0044-03-15 10:00:00+00 BC",
+            "infinity",
+            "-infinity",
+            "294276-12-31 23:59:59.999999+00",
+            "10000-01-01 00:00:00+00",
+        ),
     ),
     Column(family="json", type="json", values=(*JSONS, *TWICE, *HUGE_NUMBERS)),
     Column(family="json", type="json", values=(*JSONS[:40], *JSON_NULS)),
@@ -448,13 +493,15 @@ MARIADB: Final = (
         values=_PLANE,
         options="CHARACTER SET utf8mb3 COLLATE utf8mb3_bin",
     ),
-    Column(family="text", type="varchar(300)", values=(*TEXTS, *NULS), options="CHARACTER SET utf16"),
+    Column(
+        family="text", type="varchar(300)", values=(*TEXTS, *NULS), options="CHARACTER SET utf16"
+    ),
     Column(family="text", type="varchar(300)", values=_PLANE, options="CHARACTER SET ucs2"),
     Column(family="text", type="text", values=_holds("cp1252"), options="CHARACTER SET latin1"),
-    Column(family="text", type="varchar(300)", values=_holds("cp932"), options="CHARACTER SET cp932"),
     Column(
-        family="text", type="varchar(300)", values=TEXTS, options="COLLATE utf8mb4_general_ci"
+        family="text", type="varchar(300)", values=_holds("cp932"), options="CHARACTER SET cp932"
     ),
+    Column(family="text", type="varchar(300)", values=TEXTS, options="COLLATE utf8mb4_general_ci"),
     Column(family="binary", type="longblob", values=(*BINARIES, *LONG_BINARIES)),
     Column(family="binary", type="blob", values=BINARIES),
     Column(family="binary", type="tinyblob", values=tuple(b for b in BINARIES if len(b) < 256)),
@@ -474,9 +521,15 @@ MARIADB: Final = (
     Column(
         family="instant",
         type="timestamp(6)",
-        values=(*_IN_TIMESTAMP, "0000-00-00 00:00:00", *(f"2024-02-29 00:00:{n:02}.5" for n in range(40))),
+        values=(
+            *_IN_TIMESTAMP,
+            "0000-00-00 00:00:00",
+            *(f"2024-02-29 00:00:{n:02}.5" for n in range(40)),
+        ),
     ),
-    Column(family="instant", type="timestamp", values=("2038-01-19 03:14:07", "1970-01-01 00:00:01")),
+    Column(
+        family="instant", type="timestamp", values=("2038-01-19 03:14:07", "1970-01-01 00:00:01")
+    ),
     Column(family="json", type="json", values=(*JSONS, *TWICE)),
     Column(family="json", type="json", values=(*JSONS[:40], *JSON_NULS)),
     Column(family="json", type="json", values=(*JSONS[:40], *HUGE_NUMBERS)),
@@ -493,17 +546,24 @@ MARIADB: Final = (
     ),
     Column(family="enum", type=_SET, values=MEMBERS),
     Column(family="own", type="inet4", values=("0.0.0.0", "255.255.255.255")),
-    Column(family="own", type="inet6", values=("::", "::1", "2001:db8::ff00:42:8329", "::ffff:1.2.3.4")),
+    Column(
+        family="own", type="inet6", values=("::", "::1", "2001:db8::ff00:42:8329", "::ffff:1.2.3.4")
+    ),
     Column(
         family="own",
         type="point",
-        values=(Sql("ST_GeomFromText('POINT(1 2)')"), Sql("ST_GeomFromText('POINT(-0.1 1e300)', 4326)")),
+        values=(
+            Sql("ST_GeomFromText('POINT(1 2)')"),
+            Sql("ST_GeomFromText('POINT(-0.1 1e300)', 4326)"),
+        ),
     ),
     Column(
         family="own",
         type="geometry",
-        values=(Sql("ST_GeomFromText('POLYGON((0 0,0 1,1 1,0 0))')"),
-                Sql("ST_GeomFromText('GEOMETRYCOLLECTION(POINT(1 1))')")),
+        values=(
+            Sql("ST_GeomFromText('POLYGON((0 0,0 1,1 1,0 0))')"),
+            Sql("ST_GeomFromText('GEOMETRYCOLLECTION(POINT(1 1))')"),
+        ),
     ),
 )
 
@@ -517,15 +577,50 @@ def _bytes_as_text(values: Iterable[bytes]) -> tuple[Value, ...]:
 # One of each that is not what columns declare.
 WRONG: Final[tuple[Value, ...]] = (
     *(0, 1, -1, 2, 300, 70_000, 2**40, 2**63 - 1, -(2**63), 0.5, 1e300, 5e-324, 0.1 + 0.2, 2.0**60),
-    *("", " ", "abc", "12", "12.5", "1e5", "0x10", "yes", "true", "NULL", "\\N", "é🎉", "a\0b", "a "),
+    *(
+        "",
+        " ",
+        "abc",
+        "12",
+        "12.5",
+        "1e5",
+        "0x10",
+        "yes",
+        "true",
+        "NULL",
+        "\\N",
+        "é🎉",
+        "a\0b",
+        "a ",
+    ),
     *("2020-01-01", "2020-01-01 10:00:00", "10:00:00", "2020-01-01T10:00:00Z", "0000-00-00"),
-    *("2020-13-45", "25:61:61", "infinity", "10000-01-01", "{}", '{"a": 1}', "[1", "NaN", "Infinity"),
+    *(
+        "2020-13-45",
+        "25:61:61",
+        "infinity",
+        "10000-01-01",
+        "{}",
+        '{"a": 1}',
+        "[1",
+        "NaN",
+        "Infinity",
+    ),
     *("6f9619ff-8b86-4011-b42d-00c04fc964ff", "1" * 40, "0." + "1" * 40, "x" * 300, "-0", "+5"),
     *(b"", b"\0", b"abc", b"\xff\xfe", b"0123456789abcdef", b"12", math.inf, -math.inf, "!t41"),
     *_bytes_as_text((b"\xff", b"a\xc3", b"\xed\xa0\x80")),
 )
 _DECLARED: Final = (
-    *("INTEGER", "TINYINT", "BIGINT", "BOOLEAN", "DECIMAL(10, 2)", "NUMERIC", "REAL", "DOUBLE", "FLOAT"),
+    *(
+        "INTEGER",
+        "TINYINT",
+        "BIGINT",
+        "BOOLEAN",
+        "DECIMAL(10, 2)",
+        "NUMERIC",
+        "REAL",
+        "DOUBLE",
+        "FLOAT",
+    ),
     *("TEXT", "VARCHAR(10)", "CHAR(5)", "CLOB", "", "BLOB", "BINARY(16)", "DATE", "TIME"),
     *("DATETIME", "TIMESTAMP", "TIMESTAMPTZ", "JSON", "JSON_TEXT", "UUID", "DECIMAL_TEXT", "YEAR"),
     *("STRING", "MONEY", "INTERVAL"),
@@ -572,9 +667,16 @@ SQLITE: Final = (
     Column(
         family="datetime",
         type="TIMESTAMP",
-        values=(*MOMENTS[:9], *(one.replace(" ", "T") for one in MOMENTS[9:30]), *DATES[:9],
-                "2020-01-01 10:00", "2024-02-29 23:59:59.1234567", "2024-02-29 23:59:59.100000000",
-                *ZERO_DATES, *ODD_DATES),
+        values=(
+            *MOMENTS[:9],
+            *(one.replace(" ", "T") for one in MOMENTS[9:30]),
+            *DATES[:9],
+            "2020-01-01 10:00",
+            "2024-02-29 23:59:59.1234567",
+            "2024-02-29 23:59:59.100000000",
+            *ZERO_DATES,
+            *ODD_DATES,
+        ),
     ),
     Column(family="datetime", type="DATETIME", values=(*MOMENTS[:20], *INSTANTS[10:20])),
     Column(family="instant", type="TIMESTAMPTZ", values=INSTANTS),
@@ -585,7 +687,9 @@ SQLITE: Final = (
     Column(family="json", type="JSON_TEXT", values=(*JSONS[:40], *JSON_NULS, *JSON_HALVES)),
     Column(family="json", type="JSON_TEXT", values=(*JSONS[:40], *HUGE_NUMBERS)),
     Column(family="uuid", type="UUID", values=UUIDS_SPELLED),
-    Column(family="uuid", type="UUID", values=tuple(bytes.fromhex(u.replace("-", "")) for u in UUIDS)),
+    Column(
+        family="uuid", type="UUID", values=tuple(bytes.fromhex(u.replace("-", "")) for u in UUIDS)
+    ),
     Column(family="uuid", type="CHAR(36)", values=UUIDS_SPELLED),
     Column(family="enum", type="VARCHAR(9)", values=WORDS),
     *(Column(family="wrong", type=one, values=WRONG) for one in _DECLARED),

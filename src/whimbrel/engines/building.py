@@ -93,6 +93,8 @@ class Builder(abc.ABC):
     computes_twice = True
     #: An index may be on some rows alone.
     partial_indexes = True
+    #: Whether a table may have no column at all.
+    bare_tables = False
     #: A primary key has a name, also if nobody gave it one.
     names_primary_keys = False
     #: Names that the engine keeps for itself begin so.

@@ -12,10 +12,13 @@ cannot be written is found, by halving, and put aside.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
+
+import sqlalchemy as sa
 
 from whimbrel import clock as clocks
 from whimbrel import errors, tables
@@ -25,6 +28,7 @@ from whimbrel.rows import changed, kept
 
 # So many rows at a time pass through Python.
 TEXT_ROWS: Final = 1_000
+_Read = TypeVar("_Read", bound=Iterator[object])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,8 +212,9 @@ def _found(ledger: chunks.Chunks, task: Task) -> Done:
 
 def _fast(ends: Ends, task: Task, tally: _Tally) -> None:
     format_ = transport.agreed(ends.unloader, ends.loader)
-    blocks = _counted(ends, ends.unloader.blocks(task.cargo, format_), tally)
-    tally.written = ends.loader.load(task.table, task.written, blocks, format_)
+    with _letting_go(ends.unloader.blocks(task.cargo, format_)) as read:
+        blocks = _counted(ends, read, tally)
+        tally.written = ends.loader.load(task.table, task.written, blocks, format_)
     if tally.written != tally.read:
         raise errors.RefusedError(
             f"{tally.read:,} rows were read and {tally.written:,} written",
@@ -230,6 +235,19 @@ def _counted(
         tally.read += block.rows
         tally.size += len(block.data)
         yield block
+
+
+@contextlib.contextmanager
+def _letting_go(read: _Read) -> Iterator[_Read]:
+    """Stop reading where something fails, so that the source's session can be used again."""
+    try:
+        yield read
+    except BaseException:
+        if isinstance(read, Generator):
+            # What has failed first is what counts.
+            with contextlib.suppress(sa.exc.SQLAlchemyError):
+                read.close()
+        raise
 
 
 class _reading:
@@ -270,14 +288,14 @@ class _Slow:
         self._format = ends.loader.formats[0]
 
     def copy(self) -> None:
-        texts = self._ends.unloader.texts(self._task.cargo, rows=TEXT_ROWS)
-        while True:
-            with _reading(self._ends):
-                rows = next(texts, None)
-            if rows is None:
-                return
-            self._tally.read += len(rows)
-            self._write(self._changed(rows))
+        with _letting_go(self._ends.unloader.texts(self._task.cargo, rows=TEXT_ROWS)) as texts:
+            while True:
+                with _reading(self._ends):
+                    rows = next(texts, None)
+                if rows is None:
+                    return
+                self._tally.read += len(rows)
+                self._write(self._changed(rows))
 
     # --- what rules make of rows ------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from whimbrel import errors
 from whimbrel import tables as shapes
 from whimbrel.engines import base, building, portable
 from whimbrel.engines.inventory import Kind, Thing
@@ -69,6 +70,7 @@ def convert(
     ordered = sorted(wanted, key=lambda one: one.target)
     build = builder or target.builder()
     naming.check(build, [(one.target, [c.name for c in one.columns]) for one in ordered])
+    _check_columns(build, ordered)
     agreed, widened = keys.agreed(ordered, offers, build)
     lookup = expressions.Lookup(
         wanted=_alone(ordered),
@@ -103,6 +105,17 @@ def convert(
         notes=tuple(dict.fromkeys([*by_keys.names.notes, *by_keys.notes, *writer.notes])),
         offers=agreed,
     )
+
+
+def _check_columns(build: building.Builder, wanted: Sequence[Wanted]) -> None:
+    bare = [one.target for one in wanted if not one.columns]
+    if bare and not build.bare_tables:
+        raise errors.RefusedError(
+            f"{build.title} has no tables without columns",
+            object=", ".join(bare),
+            left="nothing was changed",
+            remedy=f"leave them out:  --exclude {','.join(bare)}",
+        )
 
 
 def _alone(wanted: Sequence[Wanted]) -> dict[str, Wanted]:

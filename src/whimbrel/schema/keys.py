@@ -222,7 +222,7 @@ class Keys:
             part = fitted.part
             if not isinstance(part, tables.ForeignKey):
                 raise TypeError(f"no foreign key: {part!r}")
-            for what, why in fitted.lost:
+            for what, why in (*_of_some_columns(key), *fitted.lost):
                 self._lose(f"foreign key {what}", key.name or "", wanted, why, text)
             name = self.names.take(
                 key.name, kind="foreign key", table=table.name, columns=part.columns, prefix="fk"
@@ -265,8 +265,8 @@ class Keys:
                 columns=columns,
                 ref_table=parent.name,
                 ref_columns=ref_columns,
-                on_delete=None if key.on_delete == "NO ACTION" else key.on_delete,
-                on_update=None if key.on_update == "NO ACTION" else key.on_update,
+                on_delete=_action(key.on_delete),
+                on_update=_action(key.on_update),
             ),
         )
 
@@ -303,6 +303,18 @@ class Keys:
         self.not_converted.append(
             NotConverted(kind=kind, name=name, table=wanted.source.name, why=why, text=text)
         )
+
+
+def _action(said: tables.Action | None) -> tables.Action | None:
+    """Return what a foreign key does, as every engine has it."""
+    return None if said is None or said == "NO ACTION" or "(" in said else said
+
+
+def _of_some_columns(key: tables.ForeignKey) -> list[tuple[str, str]]:
+    """Return (what, why) of actions that are on some columns of a key: SET NULL (a)."""
+    why = "it is on all columns of the key or on none there; such a change is refused"
+    events = (("on delete", key.on_delete), ("on update", key.on_update))
+    return [(f"{event} {said.lower()}", why) for event, said in events if said and "(" in said]
 
 
 def _as_unique(part: tables.Index | tables.Unique | tables.ForeignKey) -> tables.Unique:

@@ -81,7 +81,7 @@ def check(builder: building.Builder, found: Sequence[tuple[str, Sequence[str]]])
             f"{builder.title} cannot have these names",
             object="\n".join(troubles),
             left="nothing was changed",
-            remedy='give them others:  [transfer.tables."old"]  name = "new"',
+            remedy='give them others by rules:  [transfers.NAME]  rename = { old = "new" }',
         )
 
 

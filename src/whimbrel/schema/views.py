@@ -41,6 +41,8 @@ _WHY: Final[Mapping[Kind, str]] = {
 
 # What tables say themselves, too.
 _PARTS: Final = frozenset({Kind.INDEX, Kind.CONSTRAINT})
+# What a part that is made does not say any more.
+_LOOSER: Final = {"WITHOUT OVERLAPS": "its columns are unique there, but spans of time may overlap"}
 # What has a name of its own, and may have things of its own.
 _ALONE: Final = frozenset({Kind.VIEW, Kind.MATERIALIZED_VIEW, Kind.VIRTUAL_TABLE})
 
@@ -165,8 +167,12 @@ def others(
             continue
         if thing.kind is Kind.VIEW or (thing.kind.value, thing.name, thing.table) in already:
             continue
+        why = _WHY[thing.kind]
         if thing.kind in _PARTS and (thing.table, thing.name) in parts:
-            continue  # made with its table, or listed there
+            looser = [says for words, says in _LOOSER.items() if words in thing.sql]
+            if not looser:
+                continue  # made with its table, or listed there
+            why = looser[0]
         if thing.name.startswith("ON UPDATE ") and any(
             one.kind == "on update" and thing.name.endswith(f" of {one.name}") for one in listed
         ):
@@ -182,7 +188,7 @@ def others(
                 kind=thing.kind.value,
                 name=thing.name,
                 table=thing.table,
-                why=_WHY[thing.kind],
+                why=why,
                 text=thing.sql,
             )
         )

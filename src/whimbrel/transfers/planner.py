@@ -341,6 +341,8 @@ class Planner:
         for unique in table.uniques:
             indexed |= {*unique.columns}
         for index in table.indexes:
+            if index.method not in ("", "hash"):
+                continue  # of one engine: it is not made there, and nothing has to fit into it
             indexed |= {part for part in index.columns if isinstance(part, str)}
         for key in table.foreign_keys:
             indexed |= {*key.columns}

@@ -278,9 +278,11 @@ class _Attempt:
         request, side, tell, clock = self._request, self._side, self._tell, self._clock
         since = clock.seconds()
         source = side.run(reading.read)
+        # Before anything is written there, not even the journal's own tables.
+        with contextlib.closing(request.target()) as there:
+            _apart(source, there)
         hands = contextlib.ExitStack()
         with _held(request, clock) as (target, lock, holder), self._noticing(target), hands:
-            _apart(source, target)
             notes = journal.Journal(target, clock)
             half = _half(notes)
             target.rollback()

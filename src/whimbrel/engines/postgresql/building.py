@@ -42,6 +42,7 @@ class PostgresBuilder(building.Builder):
     index_names = "database"
     indexes_beside_tables = True
     computes_twice = False
+    bare_tables = True
     names_primary_keys = True
 
     def primary_key_name(self, table: str) -> str | None:

@@ -205,21 +205,21 @@ class SqliteProfiler(profiling.SqlProfiler):
     def sizes(self, subject: profiling.Subject) -> tuple[str, str]:
         value = _v(subject)
         own = "blob" if subject.family is Family.BINARY else "text"
-        exact = f"whimbrel_size({{what}}, typeof({value}), {_exact(value)})"
+        characters, octets = (
+            f"whimbrel_size('{what}', typeof({value}), {_exact(value)})"
+            for what in ("characters", "octets")
+        )
         if self._plain != "UTF-8":
-            return exact.format(what="'characters'"), exact.format(what="'octets'")
+            return characters, octets
         if own == "blob":
-            size = f"CASE typeof({value}) WHEN 'blob' THEN length({value}) ELSE {{exact}} END"
-            sizes = (size, size)
-        else:
-            # length() ends at a NUL.
-            ends = f"typeof({value}) <> 'text' OR instr({value}, char(0))"
-            characters = f"CASE WHEN {ends} THEN {{exact}} ELSE length({value}) END"
-            octets = f"CASE typeof({value}) WHEN 'text' THEN length(CAST({value} AS BLOB))"
-            sizes = (characters, f"{octets} ELSE {{exact}} END")
+            size = f"CASE typeof({value}) WHEN 'blob' THEN length({value}) ELSE"
+            return f"{size} {characters} END", f"{size} {octets} END"
+        # length() ends at a NUL.
+        ends = f"typeof({value}) <> 'text' OR instr({value}, char(0))"
+        length = f"CASE typeof({value}) WHEN 'text' THEN length(CAST({value} AS BLOB))"
         return (
-            sizes[0].format(exact=exact.format(what="'characters'")),
-            sizes[1].format(exact=exact.format(what="'octets'")),
+            f"CASE WHEN {ends} THEN {characters} ELSE length({value}) END",
+            f"{length} ELSE {octets} END",
         )
 
     def reading(self, subject: profiling.Subject, family: Family) -> str:

@@ -134,6 +134,8 @@ def pair(writer: Writer, left: exp.Expr, right: exp.Expr) -> tuple[str, str]:
         writer.note_collation()
     if writer.read == "sqlite" and writer.target != "sqlite" and {one, other} & kinds.MOMENTS:
         writer.note(_SPELLED)
+    if writer.target == "postgres" or writer.read == "sqlite":
+        _check_moments(writer, left, right)
     if writer.target == "postgres" and Kind.BOOLEAN in (one, other):
         return _truth(writer, left, one), _truth(writer, right, other)
     if Kind.TEXT in (one, other) and {one, other} & kinds.NUMBERS:
@@ -167,6 +169,21 @@ def _check_numbers(writer: Writer, left: exp.Expr, right: exp.Expr) -> None:
             "a text compared with a number",
             "engines convert it differently: write the number as a text, or CAST() one of them",
         )
+
+
+def _check_moments(writer: Writer, left: exp.Expr, right: exp.Expr) -> None:
+    """Refuse a literal beside a moment that is none: SQLite compares them as texts."""
+    for text, moment in ((left, right), (right, left)):
+        inner = calls.plain(text)
+        if (
+            isinstance(inner, exp.Literal)
+            and inner.is_string
+            and writer.kind(moment) in kinds.MOMENTS
+            and not _MOMENT.fullmatch(str(inner.this))
+        ):
+            writer.source.refuse(
+                f"{str(inner.this)!r} compared with a moment", "write a whole date: '2020-01-01'"
+            )
 
 
 def _moments(writer: Writer, left: exp.Expr, right: exp.Expr) -> tuple[str, str]:

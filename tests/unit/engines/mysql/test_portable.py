@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from whimbrel import errors, tables
@@ -221,6 +223,50 @@ def test_a_server_without_such_a_collation_says_so() -> None:
 
     assert offer.collation == "utf8mb4_bin"
     assert offer.notes == ("blanks at the end do not count in comparisons",)
+
+
+@pytest.mark.parametrize("type_", ["double", "float"])
+def test_floats_have_no_sign_of_zero(type_: str) -> None:
+    single = type_ == "float"
+
+    offer = offered(mariadb_converter(), meaning(Family.FLOAT, single=single))
+
+    assert (type_, {Question.NAN, Question.INFINITE, Question.NEGATIVE_ZERO}) == (
+        offer.type,
+        offer.domain.refuses,
+    )
+
+
+@pytest.mark.parametrize(
+    ("family", "more"),
+    [
+        (Family.DECIMAL, set()),
+        (Family.INTEGER, {Question.NOT_WHOLE, Question.NAN, Question.INFINITE}),
+    ],
+)
+def test_a_number_that_is_a_text_is_still_no_word(family: Family, more: set[Question]) -> None:
+    facts = Facts(
+        rows=2,
+        nulls=0,
+        kinds={"integer": 1, "real": 1},
+        least=Decimal(2**60),
+        most=Decimal("1e300"),
+        digits_before=301,
+        digits_behind=0,
+    )
+
+    offer = offered(mariadb_converter(), meaning(family, typed=True), facts)
+
+    assert offer.type == "longtext"
+    assert {Question.NOT_NUMBER, *more} <= offer.domain.refuses
+
+
+def test_a_word_that_looks_like_the_columns_place_is_written_in_digits() -> None:
+    means = meaning(Family.TEXT, values=("{column}", "a"), many=True)
+
+    offer = offered(mariadb_converter(), means)
+
+    assert offer.checks == (f"{{column}} IN (x'{b'{column}'.hex()}', 'a')",)
 
 
 def test_json_is_rounded_by_one_server_and_kept_by_the_other() -> None:

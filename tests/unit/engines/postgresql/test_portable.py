@@ -175,6 +175,23 @@ def test_words_that_no_label_holds_stand_in_a_text_with_a_check() -> None:
     assert offer.checks == (f"{{column}} IN ('{'ä' * 32}')",)
 
 
+def test_a_word_that_looks_like_the_columns_place_is_written_in_two_parts() -> None:
+    converter = portable.PostgresConverter(Session())
+    means = meaning(Family.TEXT, values=("{column}", "a"), many=True)
+
+    offer = converter.offer(means, Facts(rows=0), table="t", column="v", key=False)
+
+    assert "ARRAY['{' || 'column}', 'a']" in offer.checks[0]
+
+
+def test_a_document_is_kept_by_what_it_says() -> None:
+    converter = portable.PostgresConverter(Session())
+
+    offer = converter.offer(meaning(Family.JSON), Facts(rows=0), table="t", column="v", key=False)
+
+    assert "the last of those with the same name" in offer.notes[0]
+
+
 def test_an_older_server_keeps_no_endless_numbers_in_a_numeric() -> None:
     class Old(Session):
         version = 130000

@@ -177,6 +177,17 @@ def test_within_one_engine_the_type_itself_is_offered() -> None:
     assert offered(means).type == "VARCHAR( 3 )"
 
 
+def test_columns_of_floats_have_no_sign_of_zero_and_those_of_integers_may_say_nan() -> None:
+    assert Question.NEGATIVE_ZERO in portable.meant("DOUBLE").never
+    assert Question.NAN not in portable.meant("INTEGER").never
+
+
+def test_a_word_that_looks_like_the_columns_place_is_written_in_two_parts() -> None:
+    offer = offered(meaning(Family.TEXT, values=("{column}", "a")))
+
+    assert offer.checks == ("{column} IN ('{' || 'column}', 'a')",)
+
+
 def test_a_sign_of_zero_and_no_number_have_no_room_in_a_float() -> None:
     assert offered(meaning(Family.FLOAT)).domain.refuses == {
         Question.NAN,

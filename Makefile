@@ -19,7 +19,7 @@ demo: $(DEMO) ## restructure a legacy database of 34,000 real places, on SQLite
 test: $(DEV) ## run all tests, against real servers that they start themselves
 	@scripts/install-mariadb
 	@scripts/install-chromium
-	@$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not exhaustive" $(ARGS)
 
 check: $(DEV) ## format, lint, types, floors of the house
 	@$(BIN)/ruff format --check --quiet . || { echo "to do: make format"; exit 1; }
@@ -29,6 +29,7 @@ check: $(DEV) ## format, lint, types, floors of the house
 
 campaign: $(DEV) ## kill migrations hundreds of times, change ten thousand cells
 	@scripts/install-mariadb
+	@$(BIN)/python -m pytest -n logical -m exhaustive tests
 	@WHIMBREL_KILLS=100 $(BIN)/python -m pytest -n logical tests/crash/test_kill_at_random.py
 	@WHIMBREL_KILLS=200 $(BIN)/python -m pytest -n logical tests/crash/test_kill_in_batches.py
 	@WHIMBREL_KILLS=200 WHIMBREL_KILL_POINTS=20 $(BIN)/python -m pytest -n logical \

@@ -13,7 +13,7 @@ from whimbrel import errors
 from whimbrel.engines import base, bulk, transport
 
 OpenRaw = Callable[[databases.Database], databases.Raw]
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.exhaustive]
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from tests import databases, moving
 from whimbrel.engines.mysql import session as sessions
 from whimbrel.engines.mysql import wire
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.exhaustive]
 
 
 @pytest.fixture

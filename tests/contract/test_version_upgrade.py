@@ -152,6 +152,18 @@ def test_what_a_search_finds_is_the_same_row(new_database, raw):
         assert found == raw(target).execute(asked)
 
 
+def test_a_search_without_texts_is_noted(new_database, raw):
+    source, target = new_database("sqlite"), new_database("sqlite")
+    raw(source).execute("CREATE VIRTUAL TABLE found USING fts5(words, content = '')")
+    raw(source).execute("INSERT INTO found (rowid, words) VALUES (3, 'some words')")
+
+    done = moved(source, target)
+
+    assert (
+        "virtual table found: it keeps no texts that could be read; index them again there",
+    ) == (done.notes)
+
+
 def test_rows_that_a_constraint_was_not_proven_for_still_arrive(new_database, raw):
     source, target = new_database("postgresql"), new_database("postgresql18")
     raw(source).script(

@@ -7,6 +7,7 @@ collations that an application brings are in no file; a collation is named where
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -19,6 +20,9 @@ from whimbrel.engines.sqlite import session as sessions
 _COLLATIONS: Final = frozenset({"BINARY", "NOCASE", "RTRIM"})
 # What an application writes into the head of its file.
 _MARKS: Final = ("user_version", "application_id")
+# A table for searching that does not keep what it has indexed.
+_CONTENTLESS: Final = re.compile(r"\bcontent\s*=\s*(''|\"\")", re.IGNORECASE)
+_NO_TEXTS: Final = "it keeps no texts that could be read; index them again there"
 _LARGEST: Final = 2**63 - 1
 
 
@@ -161,6 +165,7 @@ def _virtual(found: catalog.Object, names: dict[str, str]) -> inventory.Thing:
         sql=found.sql or "",
         table=found.name,
         needs=_named(found.sql or "", names, found.name),
+        note=_NO_TEXTS if _CONTENTLESS.search(found.sql or "") else "",
     )
 
 

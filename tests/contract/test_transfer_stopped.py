@@ -463,7 +463,10 @@ def test_a_session_of_the_source_that_ends_leaves_its_work_to_the_others(
     done.verification.close()
 
     assert done.equal
-    assert 1 == sum(isinstance(one, events.TransferStarted) for one in told)
+    # Who meets the end of a session outside of a chunk begins the attempt anew, at the same moment.
+    assert sum(isinstance(one, events.TransferStarted) for one in told) <= 2
+    copied = [(one.table, one.chunk) for one in told if isinstance(one, events.ChunkCopied)]
+    assert len(copied) == len(set(copied))
     assert transferring.state(undisturbed) == transferring.state(there)
 
 

@@ -467,7 +467,8 @@ def test_a_session_of_the_source_that_ends_leaves_its_work_to_the_others(
     assert sum(isinstance(one, events.TransferStarted) for one in told) <= 2
     copied = [(one.table, one.chunk) for one in told if isinstance(one, events.ChunkCopied)]
     assert len(copied) == len(set(copied))
-    assert transferring.state(undisturbed) == transferring.state(there)
+    # Counters are of no moment: whoever asks again is told how far they have counted by then.
+    assert without_counters(undisturbed) == without_counters(there)
 
 
 class _Recording(Executor):

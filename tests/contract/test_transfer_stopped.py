@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests import conftest, databases
+from tests import conftest, databases, servers
 from tests.crash import transferring
 from tests.faces import shell
 from whimbrel import errors, events
@@ -237,6 +237,7 @@ def test_what_is_written_meanwhile_is_not_in_it(
     assert transferring.state(undisturbed) == transferring.state(there)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("moment", MOMENTS)
 @pairs
 def test_what_was_copied_before_becomes_what_it_is_now(
@@ -381,6 +382,7 @@ def end_all(database: databases.Database, *, but: int = 0) -> None:
                 raw.execute(_END[database.kind].format(number))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("existing", [planning.Existing.REFUSE, planning.Existing.REPLACE])
 @pytest.mark.parametrize("number", [1, 4, 9])
 @pytest.mark.parametrize(("source", "target"), [("sqlite", "postgresql"), ("sqlite", "mariadb")])
@@ -525,21 +527,22 @@ def test_who_still_copies_for_a_transfer_that_was_replaced_writes_nothing(
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system with little room."""
-    place = tmp_path / "small"
-    place.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", place],
-        capture_output=True,
-        check=False,
-    )
-    if mounted.returncode:
-        pytest.skip("a small file system can only be mounted by root")
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", "--lazy", place], check=True)
+def small_disk() -> Iterator[Path]:
+    """A file system with little room, where servers may write, too."""
+    with servers.workspace(memory=False) as folder:
+        place = folder / "small"
+        place.mkdir()
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=600k,mode=0777", "tmpfs", place],
+            capture_output=True,
+            check=False,
+        )
+        if mounted.returncode:
+            pytest.skip("a small file system can only be mounted by root")
+        try:
+            yield place
+        finally:
+            subprocess.run(["umount", "--lazy", place], check=True)
 
 
 @pytest.mark.parametrize(("source", "target"), [("sqlite", "sqlite"), ("postgresql", "sqlite")])
@@ -572,13 +575,13 @@ def test_a_full_disk_of_a_server_stops_it_and_with_more_room_it_goes_on(
     target: str,
     here: databases.Database,
     new_database: conftest.NewDatabase,
-    raw: conftest.OpenRaw,
     small_disk: Path,
 ) -> None:
-    undisturbed, there = new_database(target), new_database(target)
+    undisturbed = new_database(target)
     transferring.go(transferring.request(here.url, undisturbed.url))
-    space = f"small_{there.name}"
-    with small(there, undisturbed, space, small_disk, raw):
+    # A server of its own: what is done to its disk is not done to other tests.
+    with servers.running("postgresql") as server:
+        there = on_small_disk(server, small_disk)
         with pytest.raises(errors.TransferFailed) as failed:
             transferring_.transfer(transferring.request(here.url, there.url))
         subprocess.run(["mount", "-o", "remount,size=64m", small_disk], check=True)
@@ -590,37 +593,19 @@ def test_a_full_disk_of_a_server_stops_it_and_with_more_room_it_goes_on(
     assert transferring.state(undisturbed) == found
 
 
-@contextlib.contextmanager
-def small(
-    there: databases.Database,
-    beside: databases.Database,
-    space: str,
-    place: Path,
-    raw: conftest.OpenRaw,
-) -> Iterator[None]:
-    """Let a database of PostgreSQL make its tables on a small disk."""
-    with contextlib.closing(databases.Raw(there)) as looked:
-        folder = Path(str(looked.value("SHOW data_directory")))
-    owner = folder.stat()
+def on_small_disk(server: servers.Server, place: Path) -> databases.Database:
+    """Return a database of PostgreSQL that makes its tables there."""
     home = place / "space"
     home.mkdir()
-    for path in (home, *home.parents):
-        if path.stat().st_uid == os.geteuid() and path != Path("/"):
-            path.chmod(path.stat().st_mode | 0o011)
+    owner = place.parent.stat()
     os.chown(home, owner.st_uid, owner.st_gid)
-    raw(beside).execute(f"CREATE TABLESPACE {space} LOCATION '{home}'")
-    raw(beside).execute(f"ALTER DATABASE {there.name} SET default_tablespace = '{space}'")
-    try:
-        yield
-    finally:
-        with databases.Raw(there) as looked:
-            for (table,) in looked.execute(
-                "SELECT format('%I', relname) FROM pg_class WHERE relkind = 'r' "
-                "AND relnamespace = 'public'::regnamespace"
-            ):
-                looked.execute(f"DROP TABLE {table} CASCADE")
-            looked.execute(f"ALTER DATABASE {there.name} RESET default_tablespace")
-        raw(beside).execute(f"DROP TABLESPACE {space}")
+    with contextlib.closing(servers.connect(server.url)) as admin:
+        admin.execute(f"CREATE TABLESPACE small LOCATION '{home}'")
+        admin.execute("CREATE DATABASE shop")
+        admin.execute("ALTER DATABASE shop SET default_tablespace = 'small'")
+    return databases.Database(
+        engine_id="postgresql", kind="postgresql", url=server.database_url("shop")
+    )
 
 
 # --- what the front door says ---------------------------------------------------------------------

@@ -99,7 +99,7 @@ def test_no_row_is_lost_or_doubled_when_the_sources_door_is_bad(
 ) -> None:
     here, there = new_database(source), new_database(target)
     filled(raw(here), ROWS)
-    mischief = proxies.Mischief(chance=random.Random(f"{source} {target}"), cuts=10, reach=20_000)
+    mischief = proxies.Mischief(chance=random.Random(f"{source} {target}"), cuts=10, reach=8_000)
 
     with proxies.before(here.url, mischief) as url:
         for _ in range(40):

@@ -153,7 +153,9 @@ class Moved:
             session.begin()
             one, row = some[0]
             where, params = self._where_there(one, row if apart else None)
-            name = session.engine.beside_parameters(session.engine.quote(one.bound.target.name))
+            name = session.engine.quote(one.bound.target.name)
+            if params:
+                name = session.engine.beside_parameters(name)
             condition = f" WHERE {where}" if where else ""
             session.execute(f"DELETE FROM {name}{condition}", params or None)
             for one, row in some:

@@ -177,6 +177,7 @@ _DECLARED: Final[Mapping[str, str]] = {
     "DATE": "date",
     "TIME": "time",
     "TIMESTAMPTZ": "instant",
+    "TIMESTAMP WITH TIME ZONE": "instant",
     "UUID": "uuid",
     "": "any",
 }

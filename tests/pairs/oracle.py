@@ -263,7 +263,7 @@ def _of_sqlite(type_: str, raw: Raw) -> Meant:
             return clock(raw) or plain
         case "DATETIME" | "TIMESTAMP":
             return moment(raw) or instant(raw) or _as_moment(raw) or plain
-        case "TIMESTAMPTZ":
+        case "TIMESTAMPTZ" | "TIMESTAMP WITH TIME ZONE":
             # What names no zone is in UTC.
             found = moment(raw) or _as_moment(raw)
             return instant(raw) or (in_utc(found) if found else None) or plain
@@ -281,7 +281,7 @@ def _of_sqlite(type_: str, raw: Raw) -> Meant:
 
 # --- sorts of values ------------------------------------------------------------------------
 
-_DAY: Final = re.compile(r"(-?\d{4,6})-(\d\d)-(\d\d)( BC)?")
+_DAY: Final = re.compile(r"(-?\d{4,7})-(\d\d)-(\d\d)( BC)?")
 _CLOCK: Final = re.compile(r"(-?)(\d{1,3}):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?")
 _ZONE: Final = re.compile(r"(Z|[+-]\d\d(?::?\d\d)?(?::\d\d)?)( BC)?$")
 _NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")

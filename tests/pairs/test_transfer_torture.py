@@ -213,6 +213,28 @@ def test_a_row_that_fails_lets_go_of_the_source(new_database: conftest.NewDataba
         assert ([("words", ("1",))], 3999) == ([(r.table, r.key) for r in done.rejects], done.rows)
 
 
+def test_a_table_with_a_percent_sign_that_changed_meanwhile_is_copied_again(
+    new_database: conftest.NewDatabase,
+) -> None:
+    ends = new_database("mariadb"), new_database("postgresql")
+    with databases.Raw(ends[0]) as here, databases.Raw(ends[1]) as there:
+        here.execute("CREATE TABLE `50% %s` (v integer)")
+        here.execute("INSERT INTO `50% %s` SELECT seq FROM seq_1_to_3000")
+        here.execute("CREATE TABLE words (k integer PRIMARY KEY, v varchar(20))")
+        here.execute("INSERT INTO words VALUES (1, _utf8mb4 X'EDA080')")
+        with pytest.raises(errors.RowFailed, match="a row of 'words' cannot be written"):
+            whimbrel.transfer(ends[0].url, ends[1].url, jobs=1)
+        gc.collect()
+        here.execute("INSERT INTO `50% %s` VALUES (-1)")
+        here.execute("UPDATE words SET v = 'a'")
+
+        done = whimbrel.transfer(ends[0].url, ends[1].url, jobs=1)
+
+        with contextlib.closing(done.verification):
+            assert (True, True) == (done.resumed, done.equal)
+        assert there.execute('SELECT count(*), min(v) FROM "50% %s"') == [(3001, -1)]
+
+
 # These have families of their own.
 _FAMILIAR: Final = ("oid", "name", '"char"')
 

@@ -30,10 +30,18 @@ check: $(DEV) ## format, lint, types, floors of the house
 campaign: $(DEV) ## kill migrations hundreds of times, change ten thousand cells
 	@scripts/install-mariadb
 	@$(BIN)/python -m pytest -n logical -m exhaustive tests
+	@WHIMBREL_EVERY_EVENT=1 $(BIN)/python -m pytest -n logical -o faulthandler_timeout=3600 \
+		tests/crash/test_kill_at_every_step.py tests/crash/test_kill_with_rules.py \
+		tests/contract/test_savepoints.py
 	@WHIMBREL_KILLS=100 $(BIN)/python -m pytest -n logical tests/crash/test_kill_at_random.py
 	@WHIMBREL_KILLS=200 $(BIN)/python -m pytest -n logical tests/crash/test_kill_in_batches.py
 	@WHIMBREL_KILLS=200 WHIMBREL_KILL_POINTS=20 $(BIN)/python -m pytest -n logical \
 		-rP -o faulthandler_timeout=3600 tests/crash/test_kill_transfers.py
+	@WHIMBREL_LOAD=25000 $(BIN)/python -m pytest -rP -o faulthandler_timeout=3600 \
+		tests/crash/test_online_under_load.py tests/contract/test_mirror_under_load.py \
+		tests/crash/test_follow_under_load.py
+	@WHIMBREL_KILLS=25 $(BIN)/python -m pytest -rP -o faulthandler_timeout=3600 \
+		tests/crash/test_kill_online.py
 	@WHIMBREL_MUTATIONS=10000 WHIMBREL_MUTATION_ROWS=100000 WHIMBREL_EQUAL_TABLES=10000 \
 		$(BIN)/python -m pytest -s -o faulthandler_timeout=3600 \
 		tests/pairs/test_mutations.py tests/pairs/test_equal_tables.py
@@ -46,6 +54,9 @@ bench: $(BENCH) ## measure how fast rows are moved, beside other ways to do it; 
 	@$(BIN)/python -m bench.run $(ARGS)
 	@test -n "$(ARGS)" || $(BIN)/python -m bench.verify
 	@test -n "$(ARGS)" || $(BIN)/python -m bench.transfer
+	@test -n "$(ARGS)" || $(BIN)/python -m bench.assess
+	@test -n "$(ARGS)" || $(BIN)/python -m bench.forecast
+	@test -n "$(ARGS)" || $(BIN)/python -m bench.online
 
 golden: $(DEV) ## rewrite the golden files; read their diff before committing it
 	@$(BIN)/python -m pytest -n logical --rewrite-golden tests/golden tests/docs/test_pages.py \

@@ -16,3 +16,8 @@ MOVED: Final = "transfer"
 FILE: Final = "a prepared file"
 FILE_AND_KEY: Final = "a prepared file, then its key"
 VERIFIED: Final = "Whimbrel, verified"
+
+# Looking at a whole database.
+ASSESSED: Final = "assess"
+ALONE: Final = "catalog, values, pace, rules, page"
+PLANNED: Final = "and a plan for another engine"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from bench import comparing, contestants, copy_rows, places, results, transform
+from bench import comparing, contestants, copy_rows, online, places, results, transform
 
 PAGE: Final = places.ROOT / "docs" / "reference" / "benchmarks.md"
 _BEGIN: Final = "<!-- what follows is written by make bench -->"
@@ -49,6 +49,10 @@ def tables(found: results.Results) -> str:
             ("", "engine", "rows", "time", "against the file", "peak memory"),
             _moved(found),
         ),
+        "### A database of many tables assessed",
+        *_table(("what", "engine", "tables", "time", "peak memory"), _assessed(found)),
+        "### A type changed under an application",
+        *_table(online.HEAD, online.rows()),
         "### The same for any number of rows",
         *_table(
             ("", "engine", "rows", "time per row, against", "peak memory"),
@@ -138,6 +142,13 @@ def _moved(found: results.Results) -> Iterator[Sequence[str]]:
                     against = f"{one.seconds / file.seconds:.2f}"
                     title = pair.replace("-", " → ")
                     yield one.contestant, title, f"{rows:,}", _seconds(one), against, memory
+
+
+def _assessed(found: results.Results) -> Iterator[Sequence[str]]:
+    for one in found.timings:
+        if one.comparison == contestants.ASSESSED:
+            memory = f"{(one.peak_bytes or 0) / 1e6:.0f} MB"
+            yield one.contestant, found.titles[one.engine], f"{one.rows:,}", _seconds(one), memory
 
 
 def _flat(found: results.Results) -> Iterator[Sequence[str]]:

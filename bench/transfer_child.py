@@ -62,6 +62,15 @@ def executemany(file: str, target: str) -> None:
         )
 
 
+def _imported(source: str, target: str) -> None:
+    """Import what a transfer between these two needs: that is not in the time (see `child`)."""
+    from whimbrel.engines import registry
+    from whimbrel.transfers import door as door
+
+    registry.parse(source)
+    registry.parse(target)
+
+
 if __name__ == "__main__":
     _WAYS: Final = {
         "transfer": transfer,
@@ -70,4 +79,6 @@ if __name__ == "__main__":
         "executemany": executemany,
     }
     what, *rest = sys.argv[1:]
+    if what == "transfer":
+        _imported(*rest[:2])
     child.tell(lambda: _WAYS[what](*rest))

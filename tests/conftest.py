@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import databases, engines, servers
+from tests import databases, engines, servers, shares
 
 ROOT = Path(__file__).resolve().parent.parent
 IN_CI = os.environ.get("CI") == "true"
@@ -63,6 +63,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"skipped {count}: {reason}")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave to the campaign what `shares` says, before markers are asked for."""
+    for item in items:
+        if shares.is_left(item.nodeid):
+            item.add_marker(pytest.mark.exhaustive)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "database" in metafunc.fixturenames:
         mysql = bool(os.environ.get(engines.KNOWN["mysql"].variable))
@@ -103,7 +111,7 @@ def new_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewDataba
                 return stack.enter_context(databases.fresh(engine_id, folder[0]))
             except servers.Unavailable as no:
                 # A URL in the environment is a wish: it must not pass as "not there".
-                engine = engines.KNOWN[engine_id]
+                engine = engines.KNOWN[engine_id.removesuffix(servers.LOGGED)]
                 if os.environ.get(engine.variable) or (IN_CI and engine.required_in_ci):
                     pytest.fail(str(no), pytrace=False)
                 pytest.skip(str(no))

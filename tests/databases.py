@@ -10,6 +10,7 @@ import itertools
 import os
 import re
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,7 @@ class Database:
     @property
     def engine(self) -> engines.Engine:
         """Return what is known of its engine."""
-        return engines.KNOWN[self.engine_id]
+        return engines.KNOWN[self.engine_id.removesuffix(servers.LOGGED)]
 
     @property
     def file(self) -> Path | None:
@@ -164,6 +165,8 @@ def _drop(server: servers.Server, name: str) -> None:
     """Drop a database even if the test has left connections open, with locks or without."""
     with contextlib.closing(_admin(server).cursor()) as cursor:
         if server.kind == "postgresql":
+            if server.engine_id.endswith(servers.LOGGED):
+                _drop_slots(cursor, name)
             cursor.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
             return
         cursor.execute("SELECT id FROM information_schema.processlist WHERE db = %s", (name,))
@@ -171,6 +174,23 @@ def _drop(server: servers.Server, name: str) -> None:
             with contextlib.suppress(pymysql.err.OperationalError):  # it ended by itself meanwhile
                 cursor.execute(f"KILL {connection}")
         cursor.execute(f"DROP DATABASE IF EXISTS {name}")
+
+
+def _drop_slots(cursor: psycopg.Cursor, name: str) -> None:
+    """End what reads the log of a database, and would keep it from being dropped."""
+    cursor.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
+    )
+    cursor.execute(
+        "SELECT slot_name, active_pid FROM pg_replication_slots WHERE database = %s", [name]
+    )
+    for slot, _ in cursor.fetchall():
+        for _ in range(100):
+            try:
+                cursor.execute("SELECT pg_drop_replication_slot(%s)", [slot])
+                break
+            except psycopg.errors.ObjectInUse:
+                time.sleep(0.05)  # its session is being ended
 
 
 # --- the drivers -------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 _BLOCK: Final = 65_536
 _COMMIT: Final = b"COMMIT"
+_HEAD: Final = 64
 
 
 @dataclass(kw_only=True)
@@ -26,7 +27,8 @@ class Mischief:
     """What a proxy does to connections; `chance` decides, by a seed of its own.
 
     `cuts` is how often a connection may still be cut somewhere, each after at most `reach` bytes;
-    `swallows` how often the answer to a COMMIT may still be lost.
+    `swallows` how often the answer to a COMMIT may still be lost, or to whatever else has `word`
+    near its beginning.
     """
 
     chance: random.Random
@@ -36,6 +38,7 @@ class Mischief:
     share: float = 0.3
     cut: int = 0
     swallowed: int = 0
+    word: bytes = _COMMIT
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def length(self) -> int | None:
@@ -109,7 +112,8 @@ class Proxy:
                         return
                     there.sendall(block)
                     passed += len(block)
-                    if here is client and _COMMIT in block[:64] and self._mischief.swallow():
+                    said = here is client and self._mischief.word in block[:_HEAD]
+                    if said and self._mischief.swallow():
                         server.recv(_BLOCK)  # it is done, and nobody will hear of it
                         return
                     if until is not None and passed > until and self._mischief.may_cut():

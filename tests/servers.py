@@ -44,6 +44,17 @@ from tests import engines
 KEEPER: Final = "WHIMBREL_TEST_SERVERS"
 START_SECONDS: Final = 60
 PREFIX: Final = "whimbrel-servers-"
+# Behind an engine's id: a second server of it, whose log says which rows change. The others need
+# not write so much.
+LOGGED: Final = "+log"
+LOG_SETTINGS: Final = {
+    "postgresql": (
+        "wal_level=logical",
+        "max_replication_slots=100",
+        "max_prepared_transactions=10",
+    ),
+    "mariadb": ("--log-bin=log", "--binlog-format=ROW", "--server-id=1", "--sync-binlog=0"),
+}
 ENOUGH_MEMORY_BYTES: Final = 2 * 1024**3
 ROOT: Final = Path(__file__).resolve().parent.parent
 
@@ -124,10 +135,11 @@ def get(engine_id: str) -> Server:
 
 
 def _find(engine_id: str) -> Server:
-    engine = engines.KNOWN[engine_id]
+    base = engine_id.removesuffix(LOGGED)
+    engine = engines.KNOWN[base]
     if os.environ.get(engine.variable):
         return _given(engine, os.environ[engine.variable])
-    if engine_id not in STARTERS:
+    if base not in STARTERS:
         raise Unavailable(f"{engine.title} is not packaged here; set {engine.variable}")
     keeper = os.environ.get(KEEPER)
     if not keeper:
@@ -227,7 +239,10 @@ def keep() -> None:
 
 def _start_or_say_why(engine_id: str, stack: contextlib.ExitStack) -> dict[str, object]:
     try:
-        return dataclasses.asdict(stack.enter_context(running(engine_id)))
+        base = engine_id.removesuffix(LOGGED)
+        settings = LOG_SETTINGS[engines.KNOWN[base].kind] if base != engine_id else ()
+        server = stack.enter_context(running(base, settings=settings))
+        return dataclasses.asdict(dataclasses.replace(server, engine_id=engine_id))
     except Unavailable as no:
         return {"reason": str(no)}
     except (OSError, KeyError, subprocess.SubprocessError) as error:
@@ -251,6 +266,50 @@ def running(
         server, process = STARTERS[engine_id](engine_id, folder, durable, settings, stack)
         stack.callback(_stop, process)
         yield server
+
+
+@contextlib.contextmanager
+def started_again(server: Server) -> Iterator[None]:
+    """Kill a server of one's own (`running`), as a power cut would, and have it back, inside.
+
+    It listens at the same place.
+    """
+    words = Path(f"/proc/{server.pid}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+    os.kill(int(str(server.pid)), signal.SIGKILL)
+    os.waitpid(int(str(server.pid)), 0)  # else the next one would think that it still runs
+    data = next(word.decode() for word in words if word.endswith(b"/data"))
+    folder = Path(data.rpartition("=")[2]).parent
+    command = [word.decode() for word in words]
+    process = None
+    until = time.monotonic() + START_SECONDS
+    while process is None:
+        try:
+            process = _start_again(command, folder, server.url)
+        except Unavailable:
+            # The children of the killed one may hold its memory a moment longer.
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.2)
+    try:
+        yield
+    finally:
+        _stop(process)
+
+
+def _start_again(command: list[str], folder: Path, url: str) -> subprocess.Popen[bytes]:
+    log = folder / "again.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            **_as_user(),
+        )
+    _wait(functools.partial(_answers, url), process, log)
+    return process
 
 
 def start_postgresql(

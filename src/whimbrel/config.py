@@ -17,26 +17,30 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote, unquote
 
-from whimbrel import errors, pacing
+from whimbrel import errors, pacing, words
 
 FILE_NAME: Final = "whimbrel.toml"
 DEFAULT_DIRECTORY: Final = "migrations"
 REPORTS_DIRECTORY: Final = "reports"
+# How long what migrations overwrite or remove is kept.
+KEEP: Final = "30 days"
 URL_VARIABLE: Final = "WHIMBREL_DATABASE_URL"
 
 _TOP_KEYS: Final = (
-    *("databases", "default_database", "migrations", "reports", "rows", "transfers", "validate"),
+    *("backup", "databases", "default_database", "migrations", "online", "reports", "rows"),
+    *("subset", "transfers", "validate"),
 )
 _DATABASE_KEYS: Final = ("migrations", "rows", "sql_dialect", "url")
-_MIGRATIONS_KEYS: Final = ("directory", "sql_dialect")
+_MIGRATIONS_KEYS: Final = ("directory", "keep", "sql_dialect")
 _REPORTS_KEYS: Final = ("directory", "write")
+_ONLINE: Final = ("keep", "lock_seconds", "swap_for")
 
 _ALIAS: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 # `$${` first: it is the only way to write a plain `${`.
@@ -67,10 +71,11 @@ class Placeholder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationsConfig:
-    """Where migrations lie, and what their raw SQL is written in unless they say so."""
+    """Where migrations lie, what their raw SQL is written in, how long they keep removed things."""
 
     directory: Path
     sql_dialect: str | None = None
+    keep: str = KEEP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +104,7 @@ class DatabaseConfig:
     has_variables: bool = True
     rows: pacing.RowsConfig = pacing.DEFAULTS
     replicas: tuple[DatabaseConfig, ...] = ()
+    keep: str = KEEP
 
     @property
     def title(self) -> str:
@@ -155,6 +161,14 @@ class TransferConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SubsetConfig:
+    """What [subset] says of references and masks; what it means is the work of `rehearsal`."""
+
+    references: tuple[Mapping[str, object], ...] = ()
+    masks: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """What whimbrel.toml says, or what holds without one (`file` is None)."""
 
@@ -168,6 +182,9 @@ class Config:
     replicas: tuple[DatabaseConfig, ...] = ()
     rules: Mapping[str, RuleConfig] = field(default_factory=dict)
     transfers: Mapping[str, TransferConfig] = field(default_factory=dict)
+    subset: SubsetConfig = field(default_factory=SubsetConfig)
+    backup: TransferConfig | None = None
+    online: pacing.OnlineConfig = pacing.ONLINE
 
 
 # --- reading --------------------------------------------------------------------------------
@@ -207,6 +224,7 @@ def read(file: Path) -> Config:
     migrations = MigrationsConfig(
         directory=root / (document.text(("migrations", "directory")) or DEFAULT_DIRECTORY),
         sql_dialect=document.text(("migrations", "sql_dialect")),
+        keep=_keep(document),
     )
     document.only(_REPORTS_KEYS, ("reports",))
     reports = ReportsConfig(
@@ -236,6 +254,9 @@ def read(file: Path) -> Config:
         transfers=MappingProxyType(
             {name: _transfer(document, name) for name in document.table(("transfers",))}
         ),
+        subset=_subset(document),
+        backup=_section(document, "backup", ("backup",)),
+        online=pacing.OnlineConfig(**_said(document, ("online",), _ONLINE, pacing.read_online)),
     )
 
 
@@ -300,7 +321,22 @@ def _named(config: Config, wanted: str, *, where: str) -> DatabaseConfig:
         has_variables=False,
         rows=config.rows,
         replicas=config.replicas,
+        keep=config.migrations.keep,
     )
+
+
+def _keep(document: _Document) -> str:
+    """Return how long things are kept, or raise BadConfig."""
+    at = ("migrations", "keep")
+    said = document.text(at) or KEEP
+    try:
+        if said not in {"for ever", "never"}:
+            words.read_span(said)
+    except ValueError as error:
+        raise document.refuse(
+            at, str(error), remedy='write "30 days", "12 hours", "for ever" or "never"'
+        ) from None
+    return said
 
 
 def _database(
@@ -332,6 +368,7 @@ def _database(
         migrations=document.file.parent / own_folder if own_folder else migrations.directory,
         sql_dialect=document.text((*at, "sql_dialect")) or migrations.sql_dialect,
         rows=_rows(document, (*at, "rows"), rows),
+        keep=migrations.keep,
     )
 
 
@@ -373,29 +410,58 @@ def _transfer(document: _Document, name: str) -> TransferConfig:
             f"{name!r} cannot be the name of a transfer",
             remedy="use letters, digits, _ - and .",
         )
+    return _section(document, name, at)
+
+
+def _section(document: _Document, name: str, at: _Keys) -> TransferConfig:
+    """Return what a section says as it stands there; what it means is the work of others."""
     return TransferConfig(
         name=name,
         said=document.table(at),
         folder=document.file.parent,
         lines={(): document.where(at)}
-        | {keys[2:]: document.where(keys) for keys in document.lines if keys[:2] == at},
+        | {
+            keys[len(at) :]: document.where(keys)
+            for keys in document.lines
+            if keys[: len(at)] == at
+        },
     )
+
+
+def _subset(document: _Document) -> SubsetConfig:
+    at = ("subset",)
+    document.only(("masks", "references"), at)
+    references = document.table(at).get("references", [])
+    if not isinstance(references, list) or not all(isinstance(o, Mapping) for o in references):
+        raise document.refuse(
+            (*at, "references"),
+            "the references of a subset are tables",
+            remedy="write each of them below a line  [[subset.references]]",
+        )
+    return SubsetConfig(references=tuple(references), masks=document.table((*at, "masks")))
 
 
 def _rows(document: _Document, at: _Keys, over: pacing.RowsConfig) -> pacing.RowsConfig:
     """Read a section of settings for rows, laid over those that hold otherwise."""
-    document.only(pacing.KEYS, at)
-    said: dict[str, object] = {}
+    return over.having(_said(document, at, pacing.KEYS, pacing.read))
+
+
+def _said(
+    document: _Document, at: _Keys, known: Iterable[str], read_: Callable[[str, object], object]
+) -> dict[str, Any]:
+    """Return what a section says, each value as its reader has it; raise BadConfig."""
+    document.only(known, at)
+    said: dict[str, Any] = {}
     for key, value in document.table(at).items():
         try:
-            said[key] = pacing.read(key, value)
+            said[key] = read_(key, value)
         except pacing.Unfit as unfit:
             raise document.refuse(
                 (*at, key),
                 f"{'.'.join((*at, key))} has to be {unfit.wanted}",
                 remedy=f"write:  {key} = {unfit.example}",
             ) from None
-    return over.having(said)
+    return said
 
 
 def _replicas(

@@ -290,6 +290,110 @@ class TransferDone(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShapesNamed(Event):
+    """What a live change makes of a table, before its next part is done.
+
+    `mode` says where the two shapes are. `up` pairs each column of the new shape that triggers
+    write with its expression over the old one, `down` each of the old with one over the new.
+    """
+
+    migration: str
+    table: str
+    mode: str
+    up: tuple[tuple[str, str], ...]
+    down: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseDone(Event):
+    """A live change has come to a phase: expanded, mirrored, backfilled, verified, swapped, …"""
+
+    migration: str
+    table: str
+    phase: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockAwaited(Event):
+    """A lock was not to be had at once, and is asked for again: by whom it is held, in words."""
+
+    migration: str
+    table: str
+    tries: int
+    waited: float
+    blockers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShapesCompared(Event):
+    """A range of a table was compared in both shapes.
+
+    `astray` rows were filled once more; `left` of them were different still.
+    """
+
+    migration: str
+    table: str
+    rows: int
+    astray: int
+    left: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looking(Event):
+    """An assessment has come to its next part: `what` is looked at, of so many tables."""
+
+    what: str
+    tables: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowingStarted(Event):
+    """Changes of the source are noted and will be brought to the target; by which way."""
+
+    source: str
+    target: str
+    how: str
+    resumed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangesApplied(Event):
+    """A round of changes is in the target, and committed: rows deleted, and written."""
+
+    changes: int
+    deleted: int
+    written: int
+    rejected: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowingLag(Event):
+    """How far the target is behind: changes that are not there yet, and the age of the oldest."""
+
+    changes: int | None
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CutoverStep(Event):
+    """A step of a cutover is done; `writes_stopped` says whether the application stands still."""
+
+    step: str
+    seconds: float
+    writes_stopped: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CutoverDone(Event):
+    """The target has taken over; so many seconds nobody could write."""
+
+    standstill: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Noticed(Event):
     """Something that the user should know once, and that stops nothing."""
 
@@ -301,6 +405,38 @@ class Waiting(Event):
     """Work waits for something; says what."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxDelivered(Event):
+    """What a key has waiting in the outbox is on the other side; `lag` is how long it waited."""
+
+    pair: str
+    key: str
+    rows: int
+    seconds: float
+    lag: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxFailed(Event):
+    """The other side did not take a row of the outbox; it is tried again, unless it is `dead`."""
+
+    pair: str
+    key: str
+    tries: int
+    dead: bool
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowDiffered(Event):
+    """A shadow read found a row that is another one on the other side; `fields` are named."""
+
+    pair: str
+    key: str
+    missing: bool
+    fields: tuple[str, ...]
 
 
 Listener = Callable[[Event], None]

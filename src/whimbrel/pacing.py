@@ -7,6 +7,7 @@ what follows from it that of `rows`.
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import math
 import re
 import zoneinfo
@@ -268,3 +269,43 @@ _READERS: Final[Mapping[str, _Reader]] = MappingProxyType(
     }
 )
 KEYS: Final = tuple(sorted(_READERS))
+
+
+# --- live changes ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnlineConfig:
+    """How live changes wait for locks: the section [online].
+
+    A lock is waited for `lock_seconds` at once, again and again for `swap_for` seconds in all.
+    `keep` is how long an old table is kept after its change is complete, None is as [migrations]
+    says.
+    """
+
+    lock_seconds: float = 0.2
+    swap_for: float = 600.0
+    keep: str | None = None
+
+
+ONLINE: Final = OnlineConfig()
+
+
+def read_online(key: str, value: object) -> object:
+    """Return the value of a key as OnlineConfig has it; raise Unfit."""
+    if key == "lock_seconds":
+        return _seconds("0.2", zero=False)(value)
+    if key == "swap_for":
+        if isinstance(value, str):
+            value = _span(value, '"10 minutes"').total_seconds()
+        return _seconds('"10 minutes"', zero=False)(value)
+    if value not in {"for ever", "never"}:
+        _span(value, '"30 days"')
+    return value
+
+
+def _span(value: object, example: str) -> dt.timedelta:
+    try:
+        return words.read_span(str(value))
+    except ValueError:
+        raise Unfit("a time", example) from None

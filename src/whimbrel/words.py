@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 
 _MINUTE = 60
@@ -10,12 +11,20 @@ _DAY = 86400
 
 _KILO = 1024
 _UNITS = ("bytes", "KB", "MB", "GB", "TB")
+_SPANS = {"minute": _MINUTE, "hour": _HOUR, "day": _DAY, "week": 7 * _DAY, "year": 365 * _DAY}
+_SPAN = re.compile(rf"(\d{{1,6}}(?:\.\d+)?)\s*({'|'.join(_SPANS)})s?", re.IGNORECASE | re.ASCII)
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:bytes?|([KMGT])i?B)", re.IGNORECASE | re.ASCII)
 
 
 def count(number: int, noun: str) -> str:
     """Write a number with its noun: '1 row', '2,500 rows'."""
     return f"{number:,} {noun if number == 1 else plural(noun)}"
+
+
+def squeezed(text: str, most: int) -> str:
+    """Write a text on one line, and no longer than so many characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
 def plural(noun: str) -> str:
@@ -63,3 +72,11 @@ def read_size(text: str) -> int:
         raise ValueError(f"{text!r} is not a size in bytes")
     power = "KMGT".index(found[2].upper()) + 1 if found[2] else 0
     return round(float(found[1]) * (1 << 10 * power))
+
+
+def read_span(text: str) -> dt.timedelta:
+    """Read '30 days', '12 hours' or '2 weeks'; raise ValueError for anything else."""
+    found = _SPAN.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(f"{text!r} is not a time such as '30 days'")
+    return dt.timedelta(seconds=float(found[1]) * _SPANS[found[2].lower()])

@@ -304,6 +304,7 @@ def test_what_a_failed_concurrent_index_leaves_goes_with_down(
     write(
         project,
         'self.add_column("t", "w", "integer")',
+        'self.accept("duplicates-in-unique", reason="to see what a failed index leaves")',
         'self.create_index("t", "n", unique=True, concurrently=True)',
     )
     with pytest.raises(errors.MigrationFailed):

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import re
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -158,6 +159,8 @@ SOURCES = {
 }
 MADE = (
     "CREATE TYPE colour AS ENUM ('red', 'deep ''red''', 'x\\y', 'blank ')",
+    # MariaDB's catalog would have ? for it, and take ? for a word.
+    "CREATE TYPE party AS ENUM ('a', '🎉')",
     "CREATE TYPE pair AS (a int, b text)",
     "CREATE DOMAIN positive AS numeric(10,2) CHECK (VALUE > 0)",
     "CREATE DOMAIN short AS character(5)",
@@ -287,8 +290,9 @@ def test_what_is_offered_holds_the_values_as_they_are(
             said += f" → {offer.type}"
             create(target, offer)
             form, before, after = carry(source, target)
-            key = [repr(forms.meaning(form, text)) for text in before]
-            if sorted(key) != sorted(repr(forms.meaning(form, text)) for text in after):
+            # Counted rather than sorted by how they print: a set prints in an order of its own.
+            meant = Counter(forms.meaning(form, text) for text in before)
+            if meant != Counter(forms.meaning(form, text) for text in after):
                 wrong.append(f"{said}: {before} became {after}")
             if any(forms.odd(form, text) for text in before):
                 wrong.append(f"{said}: {before} is odd")
@@ -376,8 +380,8 @@ def test_the_values_decide_which_type_is_offered(
 
     assert offer.type == expected
     assert len(before) == len(values)
-    assert sorted(repr(forms.meaning(form, text)) for text in before) == sorted(
-        repr(forms.meaning(form, text)) for text in after
+    assert Counter(forms.meaning(form, text) for text in before) == Counter(
+        forms.meaning(form, text) for text in after
     )
 
 
@@ -603,6 +607,7 @@ def test_sqlite_keeps_no_sign_of_zero_and_no_nan(
         ("mariadb", "set('a','b','it''s')", "a,it's", "a,c"),
         ("mariadb", "set('a','b')", "", "ab"),
         ("postgresql", "colour", "deep 'red'", "RED"),
+        ("postgresql", "party", "🎉", "?"),
     ],
 )
 @pytest.mark.parametrize("target_id", ["postgresql", "mariadb", "sqlite"])

@@ -413,9 +413,21 @@ def test_new_columns_may_be_not_null_and_are_where_they_can(project, database, r
     assert "name" in place.columns("person")
 
 
-def test_without_a_way_to_merge_a_split_cannot_be_reversed(project, database, raw):
+def test_without_a_way_to_merge_a_split_column_comes_back_as_it_was_kept(project, database, raw):
     place = Place(project, database, raw(database))
+    before = place.rows("SELECT id, name FROM person ORDER BY id")
     opened = place.next(change('self.split_column("person", "name", {"n": ("string", "name")})'))
+    opened.up()
+
+    opened.down()
+
+    assert before == place.rows("SELECT id, name FROM person ORDER BY id")
+
+
+def test_a_split_cannot_be_reversed_without_a_way_to_merge_or_values_kept(project, database, raw):
+    place = Place(project, database, raw(database))
+    split = change('self.split_column("person", "name", {"n": ("string", "name")})')
+    opened = place.next(split.replace("(Migration):\n", "(Migration):\n    keep = False\n\n", 1))
     opened.up()
 
     with pytest.raises(errors.WhimbrelError) as refused:

@@ -509,7 +509,7 @@ def test_change_with_a_backfill_that_overwrites_says_that_it_cannot_go_back(
     numbers(database, raw(database), 10)
     project.migration(
         "20260101_000000_one",
-        HEAD + '    def change(self):\n        self.backfill("number", {"n": "0"})\n',
+        HEAD + '    def change(self):\n        self.backfill("number", {"n": "0"}, keep=False)\n',
     )
     opened = projects.open_project(folder=project.path, database=database.url)
     opened.up()

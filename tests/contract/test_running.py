@@ -273,8 +273,8 @@ def test_change_is_reversed(project: conftest.ProjectFolder, database: databases
 @pytest.mark.parametrize(
     ("line", "named"),
     [
-        ('self.drop_table("item")', "drop table item"),
-        ('self.remove_column("item", "name")', "remove column item.name"),
+        ('self.drop_table("item", keep=False)', "drop table item"),
+        ('self.remove_column("item", "name", keep=False)', "remove column item.name"),
         ("self.execute(\"UPDATE item SET name = 'x'\")", "execute("),
         ('self.change_column("item", "name", "text")', "change column item.name"),
     ],

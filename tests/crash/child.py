@@ -89,8 +89,8 @@ def run_and_die(folder: Path, url: str, *, direction: str = "up", kill_at: int) 
     return Killed(by_signal=False)
 
 
-def start(folder: Path, url: str) -> multiprocessing.process.BaseProcess:
-    """Start `up` in a child and leave it running."""
-    process = _CONTEXT.Process(target=_work, args=(folder, url, "up", 0))
+def start(folder: Path, url: str, direction: str = "up") -> multiprocessing.process.BaseProcess:
+    """Start `up` or `down` in a child and leave it running."""
+    process = _CONTEXT.Process(target=_work, args=(folder, url, direction, 0))
     process.start()
     return process

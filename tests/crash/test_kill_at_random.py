@@ -19,7 +19,7 @@ from whimbrel.migrations import project as projects
 
 OpenRaw = Callable[[databases.Database], databases.Raw]
 
-KILLS = int(os.environ.get("WHIMBREL_KILLS", "4"))
+KILLS = int(os.environ.get("WHIMBREL_KILLS", "1"))
 # Enough rows for statements to take a while, so that some kills fall into one.
 ROWS = 20_000
 

@@ -19,7 +19,7 @@ from whimbrel.migrations import project as projects
 
 OpenRaw = Callable[[databases.Database], databases.Raw]
 
-KILLS = int(os.environ.get("WHIMBREL_KILLS", "6"))
+KILLS = int(os.environ.get("WHIMBREL_KILLS", "2"))
 ROWS = 12_000
 # Small batches, so that a kill falls between two of them as often as into one.
 CONFIG = """

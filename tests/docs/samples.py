@@ -207,6 +207,33 @@ def _refused() -> Iterator[errors.WhimbrelError]:
         done=2,
         remedy="finish taking it back first:  whimbrel down",
     )
+    yield _at(
+        errors.NotOnline(
+            ID,
+            reasons=["execute('UPDATE customer SET …'): what raw SQL changes cannot be mirrored"],
+            remedy="say it by the verbs, or put it in a migration of its own",
+        ),
+        12,
+    )
+    yield errors.LiveChangeOpen("20261124_090000_add_vat", table="customer", live=ID)
+    yield errors.NoLiveChange(ID, known=[])
+    yield errors.WrongPhase(
+        ID,
+        phase="mirrored",
+        wanted="be completed",
+        remedy="take it as far as the exchange first:  whimbrel up",
+    )
+    yield errors.RowsAstray(
+        "customer",
+        rows=2,
+        first=["id 17", "id 23"],
+        why="the new shape cannot hold what they have: a type, a key or a condition forbids it",
+        remedy="change these rows, then go on:  whimbrel up\n"
+        f"or take the change back:  whimbrel online revert {ID}",
+    )
+    yield errors.WouldLose(
+        ID, table="customer", rows=2, first=["id 17", "id 23"], columns=["vat_id"]
+    )
     yield errors.StepChanged(
         ID,
         position=3,
@@ -272,6 +299,28 @@ def _refused() -> Iterator[errors.WhimbrelError]:
     yield _at(errors.ValueNotStorable("Range"), 12)
     yield errors.ValueNotReadable('{"range":[1,5]}', cause="ValueError: no type is called 'range'")
 
+    yield errors.CheckFailed(
+        [
+            (
+                "index-blocks-writes",
+                "index ix_orders_email: writers of orders wait",
+                "it holds SHARE until about 1,204,117 rows are read",
+                f"{FILE}:9",
+            ),
+            (
+                "column-renamed",
+                "column orders.mail becomes email",
+                "what is running reads the old name",
+                f"{FILE}:12",
+            ),
+        ],
+        migration=ID,
+        instead="build it beside the writers, in a migration of its own:\n"
+        "transactional = False\n"
+        'self.create_index("orders", ["email"], name="ix_orders_email", concurrently=True)',
+        database=SHOP,
+    )
+
     failed_rules = errors.ValidationFailed(
         failed=2,
         of=5,
@@ -310,7 +359,44 @@ def _refused() -> Iterator[errors.WhimbrelError]:
         "--existing replace   drop these tables, with their rows\n"
         "--existing fill      keep them as they are made, if they are empty",
     )
+    yield errors.CannotFollow(
+        ["'log_line' has no key by which its changes could be told"],
+        database="mariadb://app:***@old/shop",
+        remedy="give it a primary key, or leave it out:  --exclude log_line",
+    )
+    yield errors.NotFollowed(database=SHOP, why="it follows nothing")
+    yield errors.CaptureLost(
+        "1f0a83c2d4",
+        database="mariadb://app:***@old/shop",
+        why="what noted them is not there any more",
+    )
+    yield errors.SourceAltered(
+        {"orders": "the column 'currency' is new"}, database="mariadb://app:***@old/shop"
+    )
+    yield errors.CutoverFailed(
+        "compare",
+        database=SHOP,
+        left="writes are allowed again, and the following can go on",
+        cause="the target is not equal: 3 rows differ: see them:  whimbrel verify SOURCE TARGET",
+        remedy="see to the cause, then run the same command again",
+    )
+    yield errors.RowsOvertaken("customer")
+    yield errors.UndoConflicts(
+        "customer",
+        rows=2,
+        first=[
+            "id 17: email is 'ana@new.example', was 'ANA@OLD.EXAMPLE'",
+            "id 40: email is None, was 'bo@example.org'",
+        ],
+    )
     yield errors.ClusterUnavailable("tcp://scheduler:8786", cause="no worker has come to it")
+    yield errors.ScratchNotMade(
+        "a scratch database cannot be made",
+        database=SHOP,
+        cause="permission denied to create database",
+        remedy="give this user the right to create databases, or name a server where\n"
+        "it has it:  --scratch URL",
+    )
     yield errors.TransferHalfDone(
         "transfer from old",
         database=SHOP,
@@ -319,6 +405,58 @@ def _refused() -> Iterator[errors.WhimbrelError]:
 
 
 def _others() -> Iterator[errors.WhimbrelError]:
+    yield errors.LockNotHad(
+        "give the new table the name customer",
+        table="customer",
+        waited="10 min 2 s",
+        blockers=["pid 2214 (report@db1), for 25 min 3 s"],
+    )
+    yield errors.BackupToolMissing(
+        "pg_dump",
+        database=SHOP,
+        cause="/usr/bin/pg_dump is pg_dump (PostgreSQL) 15.18, and the server is PostgreSQL 16.9",
+        package="the client programs of PostgreSQL 16 or later "
+        "(Debian, Ubuntu: apt install postgresql-client-16)",
+    )
+    yield errors.BackupBroken(
+        "backups/main-20261123-101500-4f1a",
+        wrong=["rows/0007.gz was changed: it is not what its hash says"],
+    )
+    yield errors.BackupFailed(
+        "there is not enough room for a backup",
+        where="backups",
+        database=SHOP,
+        cause="it may take 12.4 GB, and 3.1 GB are free",
+        remedy="make room there, or put it elsewhere:  whimbrel backup --into FOLDER",
+    )
+    yield errors.RestoreRefused(
+        "the target is not empty",
+        database=SHOP,
+        object="table customer, table orders",
+        remedy="name an empty database:  --into URL\n"
+        "or let everything in this one go:  --existing replace",
+    )
+    yield errors.DualWriteRefused(
+        "UPDATE would change rows of 'old_user' on one side alone",
+        why="the statement goes past save() and delete() of OldUser",
+        remedy="change the records one by one, or with bulk_create, bulk_update, bulk_delete; or "
+        "switch the\ndual write off, do it on both sides, and compare:  whimbrel reconcile",
+    )
+    yield errors.DualWriteFailed(
+        "users", side="NewUser", cause="value too long for type character varying(64)"
+    )
+    yield errors.RestoreUnfinished(
+        "main-20261123-101500-4f1a",
+        database="mariadb://app:***@db1/shop",
+        began="2026-11-23T10:31:07.120411Z",
+    )
+    yield errors.RestoreFailed(
+        "the restore stopped before its end",
+        database=SHOP,
+        left="the target is as it was before",
+        cause="could not extend file: No space left on device",
+        remedy="do away with the cause, then run the same command again",
+    )
     yield errors.TransferFailed(
         "rows of 'orders' could not be written",
         database=SHOP,

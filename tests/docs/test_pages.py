@@ -312,7 +312,10 @@ def test_settings_on_pages_can_be_read(page, tmp_path):
 
 def test_every_page_is_in_the_index():
     listed = {(DOCS / link).resolve() for link in LINK.findall(read(DOCS / "index.md"))}
-    pages = {page for page in DOCS.rglob("*.md") if page.parent != ERRORS} - {DOCS / "index.md"}
+    # Errors and checks have an index of their own, which is in this one.
+    apart = {ERRORS, DOCS / "reference" / "checks"}
+    pages = {page for page in DOCS.rglob("*.md") if page.parent not in apart}
+    pages -= {DOCS / "index.md"}
 
     assert set() == pages - listed
 

@@ -10,7 +10,8 @@ import pytest
 from tests.faces.shell import on_terminal
 from whimbrel.cli import app, explain
 
-PAGES = Path(__file__).resolve().parents[2] / "docs" / "reference" / "errors"
+REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
+PAGES = REFERENCE / "errors"
 
 
 def test_a_page_is_written_as_it_is_when_piped(capsys):
@@ -31,9 +32,11 @@ def test_without_a_slug_all_pages_are_listed_with_what_they_say(capsys):
 
     lines = capsys.readouterr().out.splitlines()
     assert 0 == code
-    slugs = sorted(page.stem for page in PAGES.glob("*.md") if page.stem != "index")
+    pages = [*PAGES.glob("*.md"), *(REFERENCE / "checks").glob("*.md")]
+    slugs = sorted(page.stem for page in pages if page.stem != "index")
     assert slugs == [line.split()[0] for line in lines]
-    assert "lock-held                 Another run is at work on this database." in lines
+    told = "lock-held Another run is at work on this database."
+    assert told in [" ".join(line.split()) for line in lines]
 
 
 def test_a_page_that_does_not_exist_is_told_with_near_ones(capsys):
@@ -79,7 +82,10 @@ def test_an_installed_package_has_the_pages_inside(tmp_path, monkeypatch):
     (package / "pages" / "only-here.md").write_text("# only-here\n")
     monkeypatch.setattr(explain.importlib.resources, "files", lambda _name: package)
 
-    assert ["only-here"] == list(explain.pages())
+    (package / "pages" / "checks").mkdir()
+    (package / "pages" / "checks" / "a-check.md").write_text("# a-check\n")
+
+    assert ["a-check", "only-here"] == list(explain.pages())
 
 
 def test_an_installation_without_pages_says_so(tmp_path, monkeypatch, capsys):

@@ -396,6 +396,18 @@ def test_the_summary_counts_what_was_done(display):
         events.ChunkCopied(table="user", chunk=1, rows=9, rejected=1, size=99, seconds=0.1),
         events.TableCopied(table="user", rows=9, rejected=1, seconds=0.1),
         events.TransferDone(rows=9, rejected=1, equal=None, seconds=0.3),
+        events.ShapesNamed(
+            migration=FIRST, table="user", mode="columns", up=(("a", "b"),), down=(("b", "a"),)
+        ),
+        events.PhaseDone(migration=FIRST, table="user", phase="mirrored", seconds=0.4),
+        events.LockAwaited(
+            migration=FIRST, table="user", tries=2, waited=0.4, blockers=("pid 7, for 20 min",)
+        ),
+        events.ShapesCompared(migration=FIRST, table="user", rows=1000, astray=0),
+        events.Looking(what="the values", tables=12),
+        events.OutboxDelivered(pair="users", key='{"id": 1}', rows=2, seconds=0.1, lag=0.2),
+        events.OutboxFailed(pair="users", key='{"id": 1}', tries=3, dead=True, cause="too long"),
+        events.ShadowDiffered(pair="users", key='{"id": 1}', missing=False, fields=("name",)),
     ],
     ids=lambda event: type(event).__name__,
 )
@@ -410,7 +422,7 @@ def test_every_event_there_is_has_been_tried_above():
     here = [kind for kind in events.Event.__subclasses__() if kind.__module__ == events.__name__]
     told = {kind.__name__ for kind in here}
 
-    assert 29 == len(told), words.count(len(told), "event")
+    assert 42 == len(told), words.count(len(told), "event")
 
 
 # --- what a stopped run leaves --------------------------------------------------------------

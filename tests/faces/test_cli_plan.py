@@ -9,7 +9,7 @@ import pytest
 
 import whimbrel
 from whimbrel import errors
-from whimbrel.cli import app, output
+from whimbrel.cli import app, output, planning_page
 from whimbrel.cli import plan as drawing
 from whimbrel.migrations import plan as plans
 from whimbrel.migrations import project
@@ -131,6 +131,8 @@ def planned(monkeypatch, tmp_path):
     def having(*migrations):
         Found.made = plan(*migrations)
         monkeypatch.setattr(project, "open_project", lambda **_: Found())
+        # There is no database behind it that could be asked how long it takes.
+        monkeypatch.setattr(planning_page, "expected", lambda *_: None)
         return asked
 
     return having
@@ -267,7 +269,7 @@ def test_a_plan_as_json_holds_everything(planned, capsys):
 
     document = json.loads(capsys.readouterr().out)
     assert 0 == code
-    assert {**plan(USUAL, HALF).as_json(), "problem": None} == document
+    assert {**plan(USUAL, HALF).as_json(), "forecast": None, "problem": None} == document
 
 
 def test_a_script_is_all_that_standard_output_gets(planned, capsys):

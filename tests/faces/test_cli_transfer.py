@@ -8,6 +8,7 @@ import json
 import re
 import signal
 import sqlite3
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from whimbrel import events, progress
 from whimbrel.cli import app, copying, output, stop, transfer
 from whimbrel.reports import seal
 from whimbrel.schema import losses, made
+from whimbrel.transfers import cluster
 from whimbrel.transfers import plan as planning
 
 SCHEMA = """
@@ -312,6 +314,80 @@ def test_rules_that_were_not_asked_for_are_named(whimbrel: Run, shop: Path, tmp_
     assert 0 == by.code, by.err
     assert "customer.name  upper: 100 values changed" in by.out
     assert [("NAME 1",)] == look(tmp_path / "new.db", "SELECT name FROM customer WHERE id = 1")
+
+
+def test_what_rules_keep_from_being_compared_is_said(
+    whimbrel: Run, shop: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "whimbrel.toml").write_text(
+        '[transfers.some.tables.customer]\ncleanse = { name = ["upper"] }\n'
+    )
+    more = ("--tables", "customer", "--no-report")
+
+    part = whimbrel("transfer", OLD, NEW, "--rules", "some", "--no-report")
+    json_ = whimbrel("transfer", OLD, "sqlite:///2.db", "--rules", "some", "--json", "--no-report")
+    alone = whimbrel("transfer", OLD, "sqlite:///3.db", "--rules", "some", *more)
+
+    assert (0, 0, 0) == (part.code, json_.code, alone.code), part.err + alone.err
+    assert re.search(r"^  customer +100 rows .* equal but for 1 column", part.out, re.MULTILINE)
+    assert "not compared  customer: name, which rules make" in part.out
+    assert "done, and equal where compared: 1 table whole, 1 in part, 0 not; 2 tables" in part.out
+    compared = {one["name"]: one["compared"] for one in json.loads(json_.out)["tables"]}
+    assert {"outcome": "equal", "why": "", "columns_left_out": ["name"]} == compared["customer"]
+    assert [] == compared["orders"]["columns_left_out"]
+    assert "done, and equal where compared: 0 tables whole, 1 in part, 0 not; 1 table," in alone.out
+
+
+def test_tables_of_which_rules_left_rows_out_are_counted_and_named(
+    whimbrel: Run, shop: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "whimbrel.toml").write_text(
+        '[transfers.some.tables.customer]\ncleanse = { age = ["required"] }\n'
+    )
+    change(shop, "INSERT INTO customer VALUES (901, 'no age', NULL)")
+    asked = ("--rules", "some", "--tables", "customer", "--max-rejects", "1", "--no-report")
+
+    done = whimbrel("transfer", OLD, NEW, *asked)
+
+    assert 1 == done.code
+    assert "not compared  customer: rules left rows out, or put them aside; they" in done.out
+    assert "done, but not all: 1 rejected" in done.out
+
+
+# --- who copies -----------------------------------------------------------------------------
+
+
+def test_processes_copy_the_same(whimbrel: Run, shop: Path, tmp_path: Path) -> None:
+    done = whimbrel("transfer", OLD, NEW, "--processes", "2", "--no-report")
+
+    assert (0, "") == (done.code, done.err)
+    assert "done, and equal: 2 tables, 600 rows" in done.out
+    assert [(500,)] == look(tmp_path / "new.db", "SELECT count(*) FROM orders")
+
+
+def test_a_cluster_needs_its_extra(
+    whimbrel: Run, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+
+    done = whimbrel("transfer", OLD, NEW, "--cluster", "tcp://localhost:8786")
+
+    assert 2 == done.code
+    assert "--cluster needs the package distributed, which is not installed" in done.err
+    assert "pip install 'whimbrel[cluster]'" in done.err
+    assert not (tmp_path / "new.db").exists()
+
+
+def test_a_cluster_that_is_not_there_is_said(
+    whimbrel: Run, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "_CONNECT_SECONDS", 0.5)
+
+    done = whimbrel("transfer", OLD, NEW, "--cluster", "tcp://localhost:1")
+
+    assert 1 == done.code
+    assert "there are no workers behind tcp://localhost:1" in done.err
+    assert not (tmp_path / "new.db").exists()
 
 
 # --- rejects --------------------------------------------------------------------------------

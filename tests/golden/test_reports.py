@@ -8,7 +8,7 @@ from tests.unit.reports import samples
 from whimbrel.reports import recording
 
 
-@pytest.mark.parametrize("name", ["different", "migrated", "transferred"])
+@pytest.mark.parametrize("name", ["different", "migrated", "transferred", "live"])
 def test_a_report_is_written_so(name, golden):
     sealed = recording.sealed(samples.ALL[name])
 

@@ -46,7 +46,10 @@ def type_of(raw: databases.Raw, table: str, column: str = "v") -> str:
             return next(str(row[2]) for row in found if row[1] == column)
         case "postgresql":
             sql = (
-                "SELECT format_type(atttypid, atttypmod) FROM pg_attribute "
+                # Of a domain the type beneath it.
+                "SELECT CASE typtype WHEN 'd' THEN format_type(typbasetype, typtypmod) "
+                "ELSE format_type(atttypid, atttypmod) END "
+                "FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid "
                 "WHERE attrelid = %s::regclass AND attname = %s"
             )
             return str(raw.value(sql, (quote("postgresql", table), column)))

@@ -27,7 +27,7 @@ from tests.pairs.writing import Value
 from whimbrel.transfers import door, plan
 
 MANY: Final = "WHIMBREL_RANDOM" in os.environ
-EXAMPLES: Final = int(os.environ.get("WHIMBREL_RANDOM", "5"))
+EXAMPLES: Final = int(os.environ.get("WHIMBREL_RANDOM", "3"))
 _ROWS: Final = 12
 _COLUMNS: Final = 6
 _TRIES: Final = 9

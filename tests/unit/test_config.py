@@ -147,7 +147,7 @@ def test_nothing_that_was_read_can_be_changed(project):
             '[migrations]\nfolder = "x"',
             "unknown key 'folder' in [migrations]",
             2,
-            "known here: directory, sql_dialect",
+            "known here: directory, keep, sql_dialect",
         ),
         (
             'databases.main.url = "x"\ndatabases.main.password = "x"',

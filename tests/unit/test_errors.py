@@ -19,6 +19,42 @@ LONG_SQL = "SELECT " + ", ".join(f"column_{i}" for i in range(200))
 
 # How each error is made, with facts as the house gives them.
 SAMPLES: dict[type[errors.WhimbrelError], list[dict[str, object]]] = {
+    errors.BackupToolMissing: [
+        {"tool": "dump", "database": URL, "cause": "it is not there", "package": "the programs"}
+    ],
+    errors.BackupBroken: [
+        {"place": "backups/main-1", "wrong": [f"rows/{i}.gz was changed" for i in range(50)]}
+    ],
+    errors.BackupFailed: [
+        {"what": "there is no backup", "database": URL, "cause": "no space", "remedy": "make room"}
+    ],
+    errors.DualWriteRefused: [
+        {"what": "a statement goes past it", "why": "nobody notices", "remedy": "save records"}
+    ],
+    errors.DualWriteFailed: [
+        {"pair": "users", "side": "NewUser", "cause": "value too long"},
+    ],
+    errors.RestoreRefused: [
+        {"what": "the target is not empty", "database": URL, "remedy": "name another one"}
+    ],
+    errors.RestoreUnfinished: [{"backup": "main-1", "database": URL, "began": "yesterday"}],
+    errors.RestoreFailed: [
+        {
+            "what": "it stopped",
+            "database": URL,
+            "left": "it is as it was",
+            "cause": "no space",
+            "remedy": "make room",
+        },
+        {
+            "what": "it stopped",
+            "database": URL,
+            "left": "a part is there",
+            "cause": "no space",
+            "remedy": "make room",
+            "resumable": True,
+        },
+    ],
     errors.WhimbrelError: [{"what": "something stopped", "remedy": "try again"}],
     errors.UsageError: [{"what": "that cannot be", "remedy": "ask for something else"}],
     errors.BadUrl: [{"url": URL, "why": "no engine is called 'scheme'", "known": ["a:///b"]}],
@@ -118,6 +154,23 @@ SAMPLES: dict[type[errors.WhimbrelError], list[dict[str, object]]] = {
     errors.HalfDone: [
         {"migration": CITY, "direction": "down", "done": 3, "remedy": "whimbrel down"}
     ],
+    errors.NotOnline: [{"migration": CITY, "reasons": ["raw SQL"], "remedy": "say it by verbs"}],
+    errors.LiveChangeOpen: [{"migration": EMAIL, "table": "user", "live": CITY}],
+    errors.NoLiveChange: [{"migration": CITY, "known": []}, {"migration": CITY, "known": [EMAIL]}],
+    errors.WrongPhase: [
+        {"migration": CITY, "phase": "mirrored", "wanted": "be completed", "remedy": "whimbrel up"}
+    ],
+    errors.RowsAstray: [
+        {"table": "user", "rows": 2, "first": ["id 7"], "why": "too long", "remedy": "change them"},
+        {"table": "user", "rows": 0, "first": [], "why": "emptied", "remedy": "begin again"},
+    ],
+    errors.WouldLose: [
+        {"migration": CITY, "table": "user", "rows": 2, "first": ["id 7"], "columns": ["city"]}
+    ],
+    errors.LockNotHad: [
+        {"what": "swap", "table": "user", "waited": "10 min", "blockers": ["pid 7, for 20 min"]},
+        {"what": "swap", "table": "user", "waited": "10 min", "blockers": []},
+    ],
     errors.StepChanged: [{"migration": CITY, "position": 3, "was": LONG_SQL, "now": "add a"}],
     errors.StepUnclear: [
         {"migration": CITY, "position": 3, "step": "UPDATE user", "why": "nobody can tell"}
@@ -158,8 +211,34 @@ SAMPLES: dict[type[errors.WhimbrelError], list[dict[str, object]]] = {
             "remedy": "empty these tables",
         }
     ],
+    errors.CannotFollow: [{"reasons": ["t has no key"], "database": URL, "remedy": "a key"}],
+    errors.NotFollowed: [{"database": URL, "why": "it follows nothing"}],
+    errors.CaptureLost: [{"name": "1f0a", "database": URL, "why": "it was dropped"}],
+    errors.SourceAltered: [{"altered": {"t": "the column 'a' is new"}, "database": URL}],
+    errors.CutoverFailed: [
+        {
+            "step": "compare",
+            "database": URL,
+            "left": "writes are allowed again",
+            "cause": "3 rows differ",
+            "remedy": "see to it",
+        }
+    ],
+    errors.RowsOvertaken: [{"table": "customer"}],
+    errors.UndoConflicts: [
+        {"table": "customer", "rows": 2, "first": ["id 1: fax is 'a', was 'b'"]},
+        {"table": "customer", "rows": 1, "first": ["id 1: fax is 'a', was 'b'"]},
+    ],
     errors.ClusterUnavailable: [
         {"address": "tcp://scheduler:8786", "cause": "no worker has come to it"}
+    ],
+    errors.ScratchNotMade: [
+        {
+            "what": "a scratch database cannot be made",
+            "database": URL,
+            "cause": "permission denied to create database",
+            "remedy": "name a server where it can be:  --scratch URL",
+        }
     ],
     errors.TransferHalfDone: [
         {"title": "transfer from old", "database": URL, "why": "it was begun by: whimbrel"}
@@ -196,6 +275,15 @@ SAMPLES: dict[type[errors.WhimbrelError], list[dict[str, object]]] = {
     errors.ValidationFailed: [
         {"failed": 1, "of": 1, "found": ["1 of 2 rows is NULL"], "place": f"{FILE}:9"},
         {"failed": 2, "of": 9, "found": ["a", "b"]},
+    ],
+    errors.CheckFailed: [
+        {
+            "findings": [("a-check", "writers wait", "a lock is held", f"{FILE}:9")] * count,
+            "migration": CITY,
+            "instead": instead,
+            "database": URL,
+        }
+        for count, instead in ((1, ""), (2, "write it so"))
     ],
     errors.RepairRefused: [
         {"why": "only a sample of the rows was compared", "remedy": "leave the sample out"},

@@ -98,3 +98,17 @@ def test_a_size_is_read_as_people_write_it(text, expected):
 def test_what_is_not_a_size_is_refused(text):
     with pytest.raises(ValueError, match="is not a size in bytes"):
         words.read_size(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("30 days", 30 * 86400), ("1 day", 86400), ("2 Weeks", 14 * 86400), ("1.5 hours", 5400)],
+)
+def test_spans_of_time_are_read_as_people_write_them(text, seconds):
+    assert seconds == words.read_span(text).total_seconds()
+
+
+@pytest.mark.parametrize("text", ["", "30", "days", "-1 days", "3 months", "1e9 days"])
+def test_what_is_no_span_of_time_is_refused(text):
+    with pytest.raises(ValueError, match="is not a time"):
+        words.read_span(text)

@@ -16,7 +16,19 @@ import typer
 
 import whimbrel
 from whimbrel import config, errors
-from whimbrel.cli import common, moving, output, stop
+from whimbrel.cli import (
+    assessing,
+    backing,
+    common,
+    dualing,
+    going,
+    moving,
+    options,
+    output,
+    rehearsing,
+    stop,
+    subsetting,
+)
 
 # Of this class are all errors of Typer's own that mean "wrong usage".
 _WrongUsage: Final = typer.BadParameter.__mro__[1]
@@ -34,27 +46,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
 )
 
-_Count = Annotated[int | None, typer.Argument(metavar="N", show_default=False, help="How many.")]
-_Id = Annotated[
-    str,
-    typer.Argument(
-        metavar="ID", help="A migration: its file's name without .py, or what begins it."
-    ),
-]
-_To = typer.Option(
-    "--to", metavar="ID", show_default=False, help="As far as this migration, and with it."
-)
 _DownTo = typer.Option(
     "--to",
     metavar="ID",
     show_default=False,
     help="Back to this migration, which stays; 0 takes everything back.",
 )
-_OutOfOrder = Annotated[
-    bool,
-    typer.Option("--out-of-order", help="Also those that come before one that is applied already."),
-]
-
 _Run = Annotated[
     int | None,
     typer.Argument(
@@ -65,30 +62,6 @@ _Run = Annotated[
 ]
 _Side = Annotated[
     str, typer.Argument(metavar="ALIAS|URL[#TABLE]", show_default=False, help="A database.")
-]
-_Pace = Annotated[
-    str | None,
-    typer.Option(
-        "--max-rows-per-second",
-        metavar="N",
-        show_default=False,
-        help="Steps in batches go no faster than this; 0 is no limit.",
-    ),
-]
-_Workers = Annotated[
-    str | None,
-    typer.Option(
-        "--workers", metavar="N", show_default=False, help="How many at once, for steps in batches."
-    ),
-]
-_Memory = Annotated[
-    str | None,
-    typer.Option(
-        "--max-memory",
-        metavar="SIZE",
-        show_default=False,
-        help="Batches shrink before this process needs more, such as '512 MB'.",
-    ),
 ]
 
 
@@ -224,99 +197,91 @@ def plan(
     direction: Annotated[
         str, typer.Argument(metavar="up|down", show_default=False, help="Which way; up.")
     ] = "up",
-    count: _Count = None,
-    to: Annotated[str | None, _To] = None,
+    count: options.Count = None,
+    to: Annotated[str | None, options.To] = None,
     sql: Annotated[
         bool, typer.Option("--sql", help="Write a SQL script with comments instead.")
     ] = False,
-    out_of_order: _OutOfOrder = False,
+    out_of_order: options.OutOfOrder = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html", metavar="FILE", show_default=False, help="Also write a page for colleagues."
+        ),
+    ] = None,
+    markdown: Annotated[
+        Path | None,
+        typer.Option(
+            "--markdown", metavar="FILE", show_default=False, help="The same page as Markdown."
+        ),
+    ] = None,
+    at: Annotated[
+        str, typer.Option("--at", metavar="WHEN", show_default=False, help="When it will be done.")
+    ] = "",
+    decides: Annotated[
+        list[str] | None,
+        typer.Option("--decides", metavar="NAME", help="Who decides; can be repeated."),
+    ] = None,
+    until: options.Until = None,
+    safe: options.Safe = True,
 ) -> int:
     """Show what up or down would do; change nothing."""
-    from whimbrel.cli import plan
+    from whimbrel.cli import plan, planning_page
 
-    return plan.show(call, direction, count=count, to=to, sql=sql, out_of_order=out_of_order)
+    call.safe, call.until = safe, until
+    page = planning_page.Page(html=html, markdown=markdown, at=at, decides=tuple(decides or ()))
+    return plan.show(
+        call,
+        direction,
+        count=count,
+        to=to,
+        sql=sql,
+        out_of_order=out_of_order,
+        page=page,
+    )
 
 
 @app.command()
 @common.taken
-def up(
+def check(
     call: common.Call,
-    count: _Count = None,
-    to: Annotated[str | None, _To] = None,
-    out_of_order: _OutOfOrder = False,
-    dry_run: Annotated[
-        bool,
-        typer.Option("--dry-run", help="Do it in one transaction, report, and take all back."),
-    ] = False,
-    sample: Annotated[
-        int | None,
-        typer.Option(
-            "--sample",
-            metavar="N",
-            min=1,
+    migrations: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[MIGRATION]...",
             show_default=False,
-            help="With --dry-run: so many rows of each step in batches.",
+            help="Pending migrations, or what their names begin with; all of them.",
         ),
     ] = None,
-    max_rows_per_second: _Pace = None,
-    workers: _Workers = None,
-    max_memory: _Memory = None,
-    report: Annotated[
-        Path | None,
-        typer.Option(
-            "--report",
-            metavar="FILE",
-            show_default=False,
-            help="Write the report to this .html or .json, also of a run without data.",
-        ),
-    ] = None,
-    no_report: Annotated[bool, typer.Option("--no-report", help="Write no report.")] = False,
+    safe: options.Safe = True,
 ) -> int:
-    """Apply pending migrations."""
-    from whimbrel.cli import rows, run
+    """Look for what would hold others up, or lose data; change nothing."""
+    from whimbrel.cli import check
 
-    said = rows.settings(
-        max_rows_per_second=max_rows_per_second, workers=workers, max_memory=max_memory
-    )
-    if dry_run and report is not None:
-        raise errors.UsageError(
-            "a dry run shows what it saw and writes no report",
-            remedy="leave --report out; or keep what it shows:  whimbrel up --dry-run --json",
-        )
-    if dry_run:
-        from whimbrel.cli import dry_run as trying
+    call.safe = safe
+    return check.run(call, migrations or [])
 
-        return trying.up(
-            call, count=count, to=to, out_of_order=out_of_order, sample=sample, rows=said
-        )
-    if sample is not None:
-        raise errors.UsageError(
-            "--sample is for a dry run", remedy="whimbrel up --dry-run --sample N"
-        )
-    if report is not None and no_report:
-        raise errors.UsageError(
-            "--report asks for a report and --no-report for none", remedy="leave one of them out"
-        )
-    return run.up(
-        call,
-        count=count,
-        to=to,
-        out_of_order=out_of_order,
-        rows=said,
-        report_file=report,
-        no_report=no_report,
-    )
+
+app.command()(common.taken(going.up))
 
 
 @app.command()
 @common.taken
 def down(
     call: common.Call,
-    count: _Count = None,
+    count: options.Count = None,
     to: Annotated[str | None, _DownTo] = None,
-    max_rows_per_second: _Pace = None,
-    workers: _Workers = None,
-    max_memory: _Memory = None,
+    conflicts: Annotated[
+        str,
+        typer.Option(
+            "--conflicts",
+            metavar="refuse|old|new",
+            help="Values that somebody changed since: do nothing, or which ones stay.",
+        ),
+    ] = "refuse",
+    max_rows_per_second: options.Pace = None,
+    workers: options.Workers = None,
+    max_memory: options.Memory = None,
 ) -> int:
     """Take applied migrations back, the last one or more."""
     from whimbrel.cli import rows, run
@@ -324,7 +289,28 @@ def down(
     said = rows.settings(
         max_rows_per_second=max_rows_per_second, workers=workers, max_memory=max_memory
     )
-    return run.down(call, count=count, to=to, rows=said)
+    return run.down(call, count=count, to=to, conflicts=conflicts, rows=said)
+
+
+@app.command()
+@common.taken
+def prune(
+    call: common.Call,
+    older_than: Annotated[
+        str | None,
+        typer.Option("--older-than", metavar="TIME", help='Remove what is older: "30 days".'),
+    ] = None,
+    run: Annotated[
+        int | None, typer.Option("--run", metavar="RUN", help="Remove all that a run has kept.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be removed.")
+    ] = False,
+) -> int:
+    """Remove what migrations keep for the way back, where its time is over."""
+    from whimbrel.cli import prune
+
+    return prune.prune(call, older_than=older_than, run=run, dry_run=dry_run)
 
 
 @app.command()
@@ -337,6 +323,9 @@ def status(call: common.Call) -> int:
     from whimbrel.cli import status
 
     return status.show(call)
+
+
+app.command()(common.taken(going.online))
 
 
 @app.command()
@@ -417,7 +406,7 @@ def cancel(call: common.Call, run: _Run = None) -> int:
 
 @app.command()
 @common.taken
-def pace(call: common.Call, run: _Run = None, max_rows_per_second: _Pace = None) -> int:
+def pace(call: common.Call, run: _Run = None, max_rows_per_second: options.Pace = None) -> int:
     """Let a run go faster or slower."""
     from whimbrel.cli import control
 
@@ -568,8 +557,16 @@ def verify(
     )
 
 
+app.command()(common.taken(rehearsing.rehearse))
+app.command()(common.taken(assessing.assess))
 app.command()(common.taken(moving.transfer))
+app.command()(common.taken(moving.cutover))
+app.command()(common.taken(subsetting.subset))
 app.command()(common.taken(moving.rejects))
+app.command()(common.taken(dualing.outbox))
+app.command()(common.taken(dualing.reconcile))
+app.command()(common.taken(backing.backup))
+app.command()(common.taken(backing.restore))
 
 
 @app.command()
@@ -608,7 +605,7 @@ def validate(
 
 @app.command()
 @common.taken
-def baseline(call: common.Call, to: Annotated[str | None, _To] = None) -> int:
+def baseline(call: common.Call, to: Annotated[str | None, options.To] = None) -> int:
     """Declare migrations as applied without running them."""
     from whimbrel.cli import notes
 
@@ -617,7 +614,7 @@ def baseline(call: common.Call, to: Annotated[str | None, _To] = None) -> int:
 
 @app.command()
 @common.taken
-def accept(call: common.Call, migration: _Id) -> int:
+def accept(call: common.Call, migration: options.Id) -> int:
     """Accept that an applied file was edited or removed."""
     from whimbrel.cli import notes
 
@@ -628,7 +625,7 @@ def accept(call: common.Call, migration: _Id) -> int:
 @common.taken
 def resolve(
     call: common.Call,
-    migration: _Id,
+    migration: options.Id,
     position: Annotated[int, typer.Argument(metavar="POSITION", help="Which step.")],
     done: Annotated[
         bool | None,

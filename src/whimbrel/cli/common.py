@@ -48,6 +48,11 @@ class Call:
     stop: stop.Stop
     common: Common = Common()
     context: typer.Context | None = None
+    # Changes of schema are done so that others can work on large tables meanwhile.
+    safe: bool = True
+    # How far live changes go.
+    until: str | None = None
+    complete: bool = False
 
     @property
     def folder(self) -> Path | None:
@@ -73,6 +78,11 @@ class Call:
         )
         # A password may stand among the parameters of a URL, too.
         opened.url = config.masked(opened.url)
+        opened.safe = self.safe
+        if self.until is not None or self.complete:
+            from whimbrel.migrations import live
+
+            opened.wish = live.Wish(until=self.until, complete=self.complete)
         return opened
 
 

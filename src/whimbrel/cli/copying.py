@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from whimbrel import words
+from whimbrel import errors, words
 from whimbrel.cli import output
 from whimbrel.schema import losses
 from whimbrel.transfers import plan as planning
@@ -37,25 +37,41 @@ def show_plan(
         out.line(*line)
         _show_columns(out, one, retyped, verbose=verbose)
     if plan.drops:
-        names = ", ".join(action.name for action in plan.drops)
+        # All of them, however many: they will be gone.
+        names = ", ".join(name for action in plan.drops for name in action.names)
         out.line(("  dropped before, with their rows", "bold red"), f"  {names}")
     if sql:
         _show_statements(out, plan)
     show_losses(out, plan, verbose=verbose)
     show_not_converted(out, plan, most=None)
-    for note in plan.notes:
-        out.line(("note", "dim"), f"  {note}")
+    show_notes(out, plan.notes, most=None)
     out.line(*_verdict(plan))
+
+
+def show_notes(out: output.Output, notes: Sequence[str], *, most: int | None) -> None:
+    """Write notes, those that say the same of several things as one."""
+    by_what: dict[str, list[str]] = {}
+    for note in notes:
+        of, colon, what = note.partition(": ")
+        by_what.setdefault(what if colon else note, []).append(of if colon else "")
+    for what, things in by_what.items():
+        of = errors.names(map(named, things), limit=most or len(things)) if things[0] else ""
+        out.line(("note", "dim"), f"  {of}: {what}" if of else f"  {what}")
+
+
+def named(name: str) -> str:
+    """Return a name on one line, whatever is in it."""
+    return name if name.isprintable() else repr(name)[1:-1]
 
 
 def _flow_cells(one: planning.PlannedFlow) -> list[output.Part]:
     flow = one.flow
     source = flow.table or "a query"
-    name: str = flow.target if source == flow.target else f"{source} → {flow.target}"
+    name = named(flow.target if source == flow.target else f"{source} → {flow.target}")
     rows = f"about {words.count(one.rows, 'row')}" if one.rows is not None else ""
     rules = []
     if flow.where:
-        rules.append(f"where {output.clipped(flow.where, 60)}")
+        rules.append(flow.said or f"where {output.clipped(flow.where, 60)}")
     if flow.change is not None:
         rules.append("changed by rules")
     return [name, rows, words.count(len(one.columns), "column"), ("; ".join(rules), "yellow")]
@@ -96,7 +112,7 @@ def _column_cells(column: planning.PlannedColumn) -> list[output.Part]:
     types = column.type if before.casefold() == column.type.casefold() else (
         f"{before} → {column.type}" if before else column.type
     )  # fmt: skip
-    return [name, types]
+    return [named(name), types]
 
 
 def _show_statements(out: output.Output, plan: planning.TransferPlan) -> None:

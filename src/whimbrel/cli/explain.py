@@ -1,4 +1,4 @@
-"""`whimbrel explain`: the pages of the errors, from the installed package or the repository."""
+"""`whimbrel explain`: the pages of errors and checks, from the package or the repository."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from whimbrel.cli import common
 # A wheel carries the pages; in the repository they lie where they are written.
 _PACKAGE: Final = "whimbrel"
 _INSTALLED: Final = "pages"
-_WRITTEN: Final = Path(__file__).parents[3] / "docs" / "reference" / "errors"
+_CHECKS: Final = "checks"
+_WRITTEN: Final = Path(__file__).parents[3] / "docs" / "reference"
 _NOT_PAGES: Final = {"README.md", "index.md"}
 
 
@@ -42,13 +43,21 @@ def show(call: common.Call, slug: str | None) -> int:
 def pages() -> dict[str, Traversable]:
     """Return all pages by their slugs, sorted."""
     folder = importlib.resources.files(_PACKAGE) / _INSTALLED
-    place: Traversable = folder if folder.is_dir() else _WRITTEN
-    if not place.is_dir():
+    places: list[Traversable] = [folder, folder / _CHECKS]
+    if not folder.is_dir():
+        places = [_WRITTEN / "errors", _WRITTEN / _CHECKS]
+    places = [place for place in places if place.is_dir()]
+    if not places:
         raise errors.WhimbrelError(
             "the pages are missing from this installation",
             remedy="install it again:  pip install --force-reinstall whimbrel",
         )
-    files = [f for f in place.iterdir() if f.name.endswith(".md") and f.name not in _NOT_PAGES]
+    files = [
+        file
+        for place in places
+        for file in place.iterdir()
+        if file.name.endswith(".md") and file.name not in _NOT_PAGES
+    ]
     return {file.name.removesuffix(".md"): file for file in sorted(files, key=lambda f: f.name)}
 
 

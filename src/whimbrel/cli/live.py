@@ -34,6 +34,10 @@ _NUMBER: Final = re.compile(r"\d[\d.,:]*")
 _VALUE: Final = re.compile(r"'(?:[^']|'')*'|(?<![\w.])-?\d+(?:\.\d+)?(?![\w.])")
 
 
+# What has become of a migration, by the direction in which it went.
+_DONE: Final = {"up": "applied", "live": "as far as it was to go", "complete": "complete"}
+
+
 @dataclass(slots=True)
 class _Repeat:
     """Steps that do what an earlier one did, since the last line that said so."""
@@ -138,9 +142,15 @@ class Display:
                 self._batch_done(now)
             case events.Waiting():
                 self._waiting(event.reason)
+            case events.PhaseDone():
+                self._tell_repeats()
+                took = words.duration(event.seconds)
+                self._line("  ", (f"{event.table} is {event.phase}", "green"), f" after {took}")
+            case events.LockAwaited():
+                self._waiting(_held(event))
             case _:
                 pass
-        if not isinstance(event, events.Waiting | events.BatchDone):
+        if not isinstance(event, events.Waiting | events.BatchDone | events.LockAwaited):
             self._waited_for = None
 
     def _waiting(self, reason: str) -> None:
@@ -197,7 +207,7 @@ class Display:
         models = _models(self.state.of(event.migration))
         if models:
             self._line(f"  {models}")
-        done = "applied" if event.direction == "up" else "taken back"
+        done = _DONE.get(event.direction, "taken back")
         self._line("  ", (done, "green"), f" in {words.duration(event.seconds)}")
 
     def _tell_repeats(self) -> None:
@@ -290,6 +300,12 @@ class Display:
             parts.append(bar(rows.fraction))
         parts.append(in_batches(rows, waiting=self.state.waiting_for))
         return " ".join(part for part in parts if part)
+
+
+def _held(event: events.LockAwaited) -> str:
+    """Say who holds a lock that is asked for again and again."""
+    by = f", held by {event.blockers[0]}" if event.blockers else ""
+    return f"the lock on {event.table}{by}"
 
 
 def in_batches(rows: progress.RowsProgress, *, waiting: str | None = None) -> str:

@@ -48,6 +48,25 @@ def transfer(
     jobs: Annotated[
         int, typer.Option("--jobs", metavar="N", min=1, help="How many sessions on each side.")
     ] = 2,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            "--processes",
+            metavar="N",
+            min=1,
+            show_default=False,
+            help="Copy rows in so many processes of this machine.",
+        ),
+    ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            "--cluster",
+            metavar="ADDRESS",
+            show_default=False,
+            help="Copy rows by the workers of a Dask scheduler: tcp://scheduler:8786.",
+        ),
+    ] = None,
     schema_only: Annotated[
         bool, typer.Option("--schema-only", help="Make the tables, with no rows in them.")
     ] = False,
@@ -93,6 +112,20 @@ def transfer(
         ),
     ] = None,
     no_report: Annotated[bool, typer.Option("--no-report", help="Write no report.")] = False,
+    follow: Annotated[
+        bool,
+        typer.Option("--follow", help="Then bring whatever changes in the source, until Ctrl-C."),
+    ] = False,
+    since_last: Annotated[
+        bool,
+        typer.Option("--since-last", help="Bring what has changed since the last run, then end."),
+    ] = False,
+    capture: Annotated[
+        str,
+        typer.Option(
+            "--capture", metavar="triggers|log", help="With these: how changes are noticed."
+        ),
+    ] = "triggers",
 ) -> int:
     """Move one database into another, and prove it.
 
@@ -106,26 +139,129 @@ def transfer(
         raise errors.UsageError(
             "--report asks for a report and --no-report for none", remedy="leave one of them out"
         )
-    return transfer.run(
+    if processes is not None and cluster is not None:
+        raise errors.UsageError(
+            "--processes copies on this machine and --cluster on others",
+            remedy="leave one of them out",
+        )
+    asked = transfer.Asked(
+        source=source,
+        target=target,
+        tables=tables or (),
+        exclude=exclude or (),
+        where=where or (),
+        rules=rules,
+        jobs=jobs,
+        processes=processes,
+        cluster=cluster,
+        schema_only=schema_only,
+        data_only=data_only,
+        verify=not no_verify,
+        existing=existing,
+        max_rejects=max_rejects,
+        dry_run=dry_run,
+        sql=sql,
+        verbose=verbose,
+        report=report,
+        no_report=no_report,
+    )
+    if follow or since_last:
+        from whimbrel.cli import follow as following
+
+        return following.run(call, asked, how=capture, stay=follow, both=follow and since_last)
+    return transfer.run(call, asked)
+
+
+def cutover(
+    call: common.Call,
+    source: _Side,
+    target: _Side,
+    tables: Annotated[
+        list[str] | None,
+        typer.Option("--tables", metavar="A,B", help="As they were followed."),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option("--exclude", metavar="A,B", help="As they were followed."),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option("--where", metavar="TABLE=…", help="As they were followed."),
+    ] = None,
+    rules: Annotated[
+        str | None,
+        typer.Option("--rules", metavar="NAME", show_default=False, help="As they were followed."),
+    ] = None,
+    max_rejects: Annotated[
+        int,
+        typer.Option("--max-rejects", metavar="N", min=0, help="How many rows may be put aside."),
+    ] = 0,
+    stop_writes: Annotated[
+        str,
+        typer.Option(
+            "--stop-writes",
+            metavar="COMMAND",
+            show_default=False,
+            help="Stops the application; without it, triggers refuse what it writes.",
+        ),
+    ] = "",
+    start_writes: Annotated[
+        str,
+        typer.Option(
+            "--start-writes",
+            metavar="COMMAND",
+            show_default=False,
+            help="Starts it again, if the cutover fails.",
+        ),
+    ] = "",
+    switch: Annotated[
+        str,
+        typer.Option(
+            "--switch",
+            metavar="COMMAND",
+            show_default=False,
+            help="Lets the application use the target.",
+        ),
+    ] = "",
+    no_verify: Annotated[
+        bool, typer.Option("--no-verify", help="Do not compare both sides before the switch.")
+    ] = False,
+    reverse: Annotated[
+        bool,
+        typer.Option("--reverse", help="Note what changes in the target then, for a way back."),
+    ] = False,
+    back: Annotated[
+        bool, typer.Option("--back", help="Let the source take over again from the target.")
+    ] = False,
+    abort: Annotated[
+        bool, typer.Option("--abort", help="Take back a cutover that was killed half-way.")
+    ] = False,
+) -> int:
+    """Let the target take over from the source that it follows.
+
+    Writes are stopped, the last changes brought, keys made, both sides compared, and the
+    application switched. Until the switch whatever fails is taken back. Killed, the same command
+    goes on.
+    """
+    from whimbrel.cli import follow
+
+    return follow.cutover(
         call,
-        transfer.Asked(
+        follow.Asked(
             source=source,
             target=target,
             tables=tables or (),
             exclude=exclude or (),
             where=where or (),
             rules=rules,
-            jobs=jobs,
-            schema_only=schema_only,
-            data_only=data_only,
-            verify=not no_verify,
-            existing=existing,
             max_rejects=max_rejects,
-            dry_run=dry_run,
-            sql=sql,
-            verbose=verbose,
-            report=report,
-            no_report=no_report,
+            stop_writes=stop_writes,
+            start_writes=start_writes,
+            switch=switch,
+            verify=not no_verify,
+            reverse=reverse,
+            back=back,
+            abort=abort,
         ),
     )
 

@@ -7,13 +7,16 @@ import dataclasses
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import whimbrel
 from whimbrel import config, errors, words
-from whimbrel.cli import common, output
+from whimbrel.cli import check, common, output, planning_page
 from whimbrel.migrations import operations
 from whimbrel.migrations import plan as plans
+
+if TYPE_CHECKING:
+    from whimbrel.rehearsal import forecast as forecasts
 
 DIRECTIONS: Final = ("up", "down")
 UNDECIDED: Final = "decided while running"
@@ -28,9 +31,15 @@ def show(
     to: str | None,
     sql: bool,
     out_of_order: bool,
+    page: planning_page.Page | None = None,
 ) -> int:
-    """Write the plan; if something forbids it, raise that after what is planned until then."""
+    """Write the plan; if something forbids it, raise that after what is planned until then.
+
+    `page` is written for colleagues, too, if it is asked for.
+    """
     direction, count = _meant(direction, count)
+    page = page or planning_page.Page()
+    page.check(direction)
     if sql and call.out.json:
         raise errors.UsageError(
             "--sql writes a script and --json a document", remedy="give one of them"
@@ -40,14 +49,23 @@ def show(
     with contextlib.redirect_stdout(call.out.stderr) if sql else contextlib.nullcontext():
         plan = project.plan(direction, count=count, to=to, out_of_order=out_of_order)
     plan = dataclasses.replace(plan, database=config.masked(plan.database))
+    expected = None if sql else planning_page.expected(project, plan)
     if call.out.json:
         problem = plan.problem
-        call.out.document({**plan.as_json(), "problem": problem.as_json() if problem else None})
+        call.out.document(
+            {
+                **plan.as_json(),
+                "forecast": expected.as_json() if expected is not None else None,
+                "problem": problem.as_json() if problem else None,
+            }
+        )
+        page.write(call.out, plan, expected)
         return problem.exit_code if problem else 0
     if sql:
         call.out.write(script(plan))
     else:
-        draw(call.out, plan)
+        draw(call.out, plan, expected)
+        page.write(call.out, plan, expected)
     if plan.problem is not None:
         raise plan.problem
     return 0
@@ -67,8 +85,12 @@ def _meant(direction: str, count: int | None) -> tuple[str, int | None]:
 # --- for people -----------------------------------------------------------------------------
 
 
-def draw(out: output.Output, plan: plans.Plan) -> None:
-    """Draw a plan: each step with its SQL, its lock and whether it can be taken back."""
+def draw(out: output.Output, plan: plans.Plan, expected: forecasts.Forecast | None = None) -> None:
+    """Draw a plan: each step with its SQL, its lock and whether it can be taken back.
+
+    Times are drawn where they are worth it; see `planning_page.worth_saying`.
+    """
+    expected = planning_page.worth_saying(expected)
     count = words.count(len(plan.migrations), "migration")
     out.line((plan.direction, "bold"), f" · {count} · {plan.engine} · ", (plan.database, "bold"))
     if not plan.migrations:
@@ -76,19 +98,24 @@ def draw(out: output.Output, plan: plans.Plan) -> None:
         return
     for migration in plan.migrations:
         out.line()
-        _draw_migration(out, migration)
+        _draw_migration(out, migration, expected)
     undecided = sum(m.undecided is not None for m in plan.migrations)
     out.line()
-    out.line(
-        f"nothing was changed; do it:  whimbrel {plan.direction}"
-        if plan.problem is None
-        else "nothing was changed, and this cannot be run as it is"
-    )
+    if expected is not None:
+        planning_page.draw(out, expected)
+    if plan.problem is not None:
+        out.line("nothing was changed, and this cannot be run as it is")
+    elif plan.refused:
+        out.line("nothing was changed, and `up` refuses it; what to write:  whimbrel check")
+    else:
+        out.line(f"nothing was changed; do it:  whimbrel {plan.direction}")
     if undecided:
         out.line((f"{words.count(undecided, 'migration')}: some steps are {UNDECIDED}", "yellow"))
 
 
-def _draw_migration(out: output.Output, migration: plans.MigrationPlan) -> None:
+def _draw_migration(
+    out: output.Output, migration: plans.MigrationPlan, expected: forecasts.Forecast | None = None
+) -> None:
     title = migration.doc.partition("\n")[0]
     out.line((migration.id, "bold"), f"  {title}" if title else "")
     out.line("  ", (" · ".join(_traits(migration)), "dim"))
@@ -97,6 +124,9 @@ def _draw_migration(out: output.Output, migration: plans.MigrationPlan) -> None:
     last = max((step.position for step in migration.steps), default=0)
     for step in migration.steps:
         _draw_step(out, step, places=len(str(last)), covered=_covered(migration))
+        said = expected.of(migration.id, step.position) if expected is not None else None
+        if said is not None and step.kind not in {"session", "query"}:
+            out.line(" " * (len(str(last)) + 4), (planning_page.said(said), "dim"))
     if migration.undecided is not None:
         out.line("  ", (f"… {UNDECIDED}: {migration.undecided}", "yellow"))
     elif migration.problem is not None:
@@ -105,6 +135,8 @@ def _draw_migration(out: output.Output, migration: plans.MigrationPlan) -> None:
         out.line("  ", ("no steps", "dim"))
     for rule in migration.rules_after:
         out.line("  ", ("after  ", "dim"), output.clipped(rule, 160))
+    for finding in migration.findings:
+        check.draw(out, finding)
 
 
 def _draw_step(out: output.Output, step: plans.PlannedStep, *, places: int, covered: bool) -> None:
@@ -138,6 +170,8 @@ def _facts(step: plans.PlannedStep, *, covered: bool = False) -> Iterator[str]:
         yield step.note
     if step.lock:
         yield f"lock: {step.lock}"
+    if step.keeps is not None:
+        yield str(step.keeps)
     if not step.reversible and step.irreversible_because and not covered:
         yield f"cannot be reversed by itself: {step.irreversible_because}"
 
@@ -155,6 +189,8 @@ def _traits(migration: plans.MigrationPlan) -> Iterator[str]:
         yield "one transaction"
     elif migration.too_large:
         yield f"step by step, because table {migration.too_large} is too large for one transaction"
+    elif migration.beside:
+        yield f"step by step, so that nobody who uses {migration.beside} has to wait"
     else:
         yield "each step commits by itself"
     if migration.rebuilds:
@@ -218,6 +254,9 @@ def _step_script(step: plans.PlannedStep, *, covered: bool) -> str:
     for sql in step.statements:
         # Not moved to the left: a line may be inside of a text.
         text = sql.strip()
+        if text.startswith("-- ") and "\n" not in text:
+            lines.append(f"{text}\n")  # in words, where no statement of ours could be run alone
+            continue
         lines.append(_comment(text) if only_shown else _ended(text))
     return "".join(lines)
 

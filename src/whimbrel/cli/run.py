@@ -11,9 +11,10 @@ from typing import Final
 
 from whimbrel import clock as clocks
 from whimbrel import events, progress, words
-from whimbrel.cli import common, live, report, status, stop
+from whimbrel.cli import before, common, live, report, status, stop
 from whimbrel.migrations import project as projects
-from whimbrel.reports import recording
+from whimbrel.rehearsal import forecast
+from whimbrel.reports import recording, rehearsal
 
 # Not all rows are where they should be, and a script that goes on has to know it.
 REJECTED: Final = 1
@@ -30,24 +31,52 @@ def up(
     rows: Mapping[str, object],
     report_file: Path | None = None,
     no_report: bool = False,
+    backup: bool | None = None,
 ) -> int:
-    """Apply pending migrations; `rows` goes before the settings for batches."""
+    """Apply pending migrations; `rows` goes before the settings for batches.
+
+    With `backup` one is made before anything is changed, None is as whimbrel.toml says.
+    """
 
     def run(project: projects.Project) -> projects.Outcome:
-        with _reported(call, project, file=report_file, wanted=not no_report):
+        with (
+            _reported(call, project, file=report_file, wanted=not no_report),
+            _foreseen(call, project),
+        ):
             return project.up(count=count, to=to, out_of_order=out_of_order)
 
-    return _run(call, "up", rows, run)
+    saved = before.saved(call, wanted=backup)
+    if saved is None:
+        return _run(call, "up", rows, run)
+    with before.way_back(saved):
+        return _run(call, "up", rows, run, behind=saved.name)
 
 
 def down(
-    call: common.Call, *, count: int | None, to: str | None, rows: Mapping[str, object]
+    call: common.Call,
+    *,
+    count: int | None,
+    to: str | None,
+    conflicts: str,
+    rows: Mapping[str, object],
 ) -> int:
     """Take applied migrations back; `rows` goes before the settings for batches."""
-    return _run(call, "down", rows, lambda project: project.down(count=count, to=to))
+
+    def run(project: projects.Project) -> projects.Outcome:
+        return project.down(count=count, to=to, conflicts=conflicts)
+
+    return _run(call, "down", rows, run)
 
 
-def _run(call: common.Call, direction: str, rows: Mapping[str, object], run: _Run) -> int:
+def _run(
+    call: common.Call,
+    direction: str,
+    rows: Mapping[str, object],
+    run: _Run,
+    *,
+    behind: str | None = None,
+) -> int:
+    """Run migrations; `behind` is the backup that was made before."""
     display = live.Display(call.out, call.stop)
 
     def tell(event: events.Event) -> None:
@@ -56,6 +85,8 @@ def _run(call: common.Call, direction: str, rows: Mapping[str, object], run: _Ru
         display(event)
 
     project = call.project(direction, tell)
+    if behind is not None:
+        project.command = f"behind the backup {behind}: {project.command}"
     if rows:
         project.database = dataclasses.replace(
             project.database, rows=project.database.rows.having(rows)
@@ -95,6 +126,17 @@ def _run(call: common.Call, direction: str, rows: Mapping[str, object], run: _Ru
 
 
 @contextlib.contextmanager
+def _foreseen(call: common.Call, project: projects.Project) -> Iterator[None]:
+    """Have the journal keep what was expected of each step beside how long it took."""
+    measured = rehearsal.measured(project.config.reports.directory, database=project.url)
+    keeping = forecast.Keeping(project, rehearsed=measured)
+    with keeping:
+        yield
+    if keeping.problem and not call.out.json:
+        call.out.warn(f"the forecast was not kept: {keeping.problem}")
+
+
+@contextlib.contextmanager
 def _reported(
     call: common.Call, project: projects.Project, *, file: Path | None, wanted: bool
 ) -> Iterator[None]:
@@ -104,6 +146,11 @@ def _reported(
         with recorded:
             yield
     finally:
+        found = recorded.report.as_json() if recorded.report is not None and call.out.json else {}
+        changes = found.get("live_changes")
+        for one in changes if isinstance(changes, list) else []:
+            at = clocks.stamp(clocks.SYSTEM.now())
+            call.out.event({"event": "live-change", "at": at, **one})
         report.told(call.out, recorded.written, recorded.problem)
 
 

@@ -240,6 +240,14 @@ def _asked(view: runs.RunView) -> str:
     return f"asked: {said}, by {control.asked_by}, {history.moment(control.asked_at)}"
 
 
+def _expected(step: runs.StepState) -> str:
+    """Return what had been expected, where that was more than a moment."""
+    found = step.expected
+    if found is None or found.likely is None or found.most is None or found.most < 1:
+        return ""
+    return f"expected {words.duration(found.likely)}"
+
+
 def _steps(view: runs.RunView) -> list[Line]:
     shown = view.steps[-STEPS_SHOWN:]
     hidden = len(view.steps) - len(shown)
@@ -264,6 +272,7 @@ def _step_cells(step: runs.StepState) -> list[output.Part]:
         output.clipped(row.step, 60),
         rows,
         (took, "dim"),
+        (_expected(step), "dim"),
         (f"{step.rejected:,} rejected" if step.done and step.rejected else "", "yellow"),
     ]
 
@@ -348,6 +357,10 @@ def _reject_json(reject: parts.Reject) -> dict[str, object]:
 def _step_json(step: runs.StepState) -> dict[str, object]:
     row = dataclasses.asdict(step.step)
     del row["noted"]  # what Whimbrel needs to resume, in no form that stays
+    found = step.expected
+    row["expected"] = None if found is None or found.likely is None else {
+        "least": found.least, "likely": found.likely, "most": found.most, "basis": found.basis
+    }  # fmt: skip
     if not step.parts:
         return row
     return {

@@ -17,6 +17,8 @@ _STYLES: Final[dict[str, str]] = {
     journal.Applied.BASELINE: "green",
     journal.Applied.HALF_UP: "bold yellow",
     journal.Applied.HALF_DOWN: "bold yellow",
+    journal.Applied.GOING_LIVE: "bold yellow",
+    journal.Applied.LIVE: "yellow",
     projects.EDITED: "bold red",
     projects.MISSING: "bold red",
     projects.OUT_OF_ORDER: "bold yellow",
@@ -57,6 +59,8 @@ def _draw(out: output.Output, url: str, states: Sequence[projects.State]) -> Non
     out.table([_cells(state) for state in states], indent="  ")
     counts = Counter(state.state for state in states)
     out.line(", ".join(f"{number:,} {state}" for state, number in counts.items()))
+    if {journal.Applied.GOING_LIVE, journal.Applied.LIVE} & counts.keys():
+        out.line("live changes are open; see them:  whimbrel online status")
     for state, remedy in _REMEDIES.items():
         if state in counts:
             out.line((f"{state}: ", _STYLES[state]), remedy)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import re
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -14,10 +17,12 @@ from whimbrel import clock as clocks
 from whimbrel import config as configs
 from whimbrel import errors, events, progress, words
 from whimbrel.cli import common, copying, live, output, report, stop, verify
-from whimbrel.proof import wishes
+from whimbrel.proof import findings, wishes
 from whimbrel.reports import recording, store
 from whimbrel.reports import transfer as reported
-from whimbrel.transfers import course, door
+from whimbrel.transfers import cluster as clusters
+from whimbrel.transfers import compared as comparing
+from whimbrel.transfers import course, door, helpers
 from whimbrel.transfers import transfer as transferring
 
 if TYPE_CHECKING:
@@ -45,6 +50,8 @@ class Asked:
     where: Sequence[str] = ()
     rules: str | None = None
     jobs: int = 2
+    processes: int | None = None
+    cluster: str | None = None
     schema_only: bool = False
     data_only: bool = False
     verify: bool = True
@@ -87,7 +94,7 @@ def run(call: common.Call, asked: Asked) -> int:
         raise errors.UsageError(
             "--sql is for a dry run", remedy="add  --dry-run  to see the statements"
         )
-    request = _request(call, asked)
+    request = request_of(call, asked)
     known = configs.load(call.folder).transfers
     if known and asked.rules is None:
         names = "   ".join(f"--rules {name}" for name in known)
@@ -98,7 +105,8 @@ def run(call: common.Call, asked: Asked) -> int:
         return NOT_ALL if planned.refused else 0
     place = store.place(configs.load(call.folder), wanted=not asked.no_report, file=asked.report)
     speed = reported.Speed()
-    done = _moved(call, request, speed)
+    with _elsewhere(asked) as executor:
+        done = _moved(call, dataclasses.replace(request, executor=executor), speed)
     written, problem = _reported(done, asked, place, speed)
     if call.out.json:
         call.out.document(
@@ -116,7 +124,25 @@ def run(call: common.Call, asked: Asked) -> int:
     return 0 if done.ok else NOT_ALL
 
 
-def _request(call: common.Call, asked: Asked) -> transferring.Request:
+@contextlib.contextmanager
+def _elsewhere(asked: Asked) -> Iterator[Executor | None]:
+    """Have those who copy chunks elsewhere inside the block, None if it is done in here."""
+    if asked.cluster is not None:
+        with clusters.executor(asked.cluster) as executor:
+            yield executor
+        return
+    if asked.processes is None:
+        yield None
+        return
+    crew = helpers.Helpers(asked.processes)
+    try:
+        yield crew
+    finally:
+        crew.shutdown(cancel_futures=True)
+
+
+def request_of(call: common.Call, asked: Asked) -> transferring.Request:
+    """Return the transfer that was asked for."""
     options = door.options_of(
         jobs=asked.jobs,
         schema_only=asked.schema_only,
@@ -342,8 +368,9 @@ def show(
     """
     plan = done.plan
     out.line((plan.source.url, "bold"), "  →  ", (plan.target.url, "bold"))
-    outcomes = reported.outcomes(done)
-    out.table([_cells(one, outcomes) for one in done.tables], indent="  ")
+    compared = done.compared
+    out.table([_cells(one, compared.get(one.name)) for one in done.tables], indent="  ")
+    _show_not_compared(out, list(compared.values()), verbose=verbose)
     if done.verification is not None:
         for table in done.verification.tables:
             if not table.equal:
@@ -354,8 +381,8 @@ def show(
             out.line(f"  {one.name}.{rule.column}  {rule.rule}: {count} changed")
     copying.show_losses(out, plan, verbose=verbose)
     copying.show_not_converted(out, plan, most=None if verbose else _SHOWN)
-    for note in done.notes:
-        out.line(("note", "dim"), f"  {note}")
+    copying.show_notes(out, done.notes, most=None if verbose else _SHOWN)
+    _show_not_made(out, done, verbose=verbose)
     for said in done.miscounted:
         out.line(("miscounted", "bold red"), f"  {said}")
     out.line(*_verdict(done))
@@ -365,10 +392,44 @@ def show(
         out.line((said, "yellow"), f"  whimbrel rejects list {target}")
 
 
-def _cells(one: course.Filled, outcomes: Mapping[str, str]) -> list[output.Part]:
-    name = one.name if one.name == one.target else f"{one.name} → {one.target}"
-    outcome = outcomes.get(one.name, "")
-    style = {"equal": "green", "not compared": "dim"}.get(outcome, "red")
+def _show_not_compared(
+    out: output.Output, compared: Sequence[comparing.Compared], *, verbose: bool
+) -> None:
+    """Write which tables and columns were not held against the source, and why."""
+    by_why: dict[str, list[str]] = {}
+    for one in compared:
+        if one.outcome is None and one.why != comparing.NOT_ASKED:
+            by_why.setdefault(one.why, []).append(one.name)
+    for why, names in by_why.items():
+        said = errors.names(names, limit=len(names) if verbose else _SHOWN)
+        out.line(("not compared", "yellow"), f"  {said}: {why}; they were counted")
+    for one in compared:
+        if one.left_out:
+            said = errors.names(one.left_out, limit=len(one.left_out) if verbose else _SHOWN)
+            out.line(("not compared", "yellow"), f"  {one.name}: {said}, which rules make")
+
+
+def _show_not_made(out: output.Output, done: transferring.Transfer, *, verbose: bool) -> None:
+    """Write what the target's server did not take."""
+    for one in done.not_made:
+        out.line(("not in the target", "bold red"), f"  {one.kind} {one.name}: {one.why}")
+        if verbose and one.text:
+            out.line(output.indented(f"{one.text.rstrip(';')};", "      "))
+    if done.not_made and not verbose:
+        said = "  the statements, to be corrected and sent by hand, are in the report"
+        out.line((said, "dim"))
+
+
+def _cells(one: course.Filled, compared: comparing.Compared | None) -> list[output.Part]:
+    name = copying.named(one.name if one.name == one.target else f"{one.name} → {one.target}")
+    outcome, style = "", "dim"
+    if compared is not None and compared.outcome is not None:
+        outcome = compared.outcome.value
+        style = "green" if compared.outcome is findings.Outcome.EQUAL else "red"
+        if compared.left_out and compared.outcome is findings.Outcome.EQUAL:
+            outcome = f"equal but for {words.count(len(compared.left_out), 'column')}"
+    elif compared is not None and compared.why != comparing.NOT_ASKED:
+        outcome = "not compared"
     now = one.rows - one.before
     told = []
     if one.rejected:
@@ -389,10 +450,13 @@ def _cells(one: course.Filled, outcomes: Mapping[str, str]) -> list[output.Part]
 
 def _verdict(done: transferring.Transfer) -> list[output.Part]:
     tables = words.count(len(done.tables), "table")
+    missing = words.count(len(done.not_made), "object") + " not in the target"
     if not done.plan.options.data:
         made = words.count(len(done.plan.schema.tables), "table")
-        return [("done", "bold green"), f": {made} made, without rows, in ",
-                words.duration(done.seconds)]  # fmt: skip
+        took = f"{made} made, without rows, in {words.duration(done.seconds)}"
+        if done.not_made:
+            return [("done, but not all", "bold yellow"), f": {missing}; {took}"]
+        return [("done", "bold green"), f": {took}"]
     took = f"{tables}, {words.count(done.rows, 'row')} in {words.duration(done.seconds)}"
     now = sum(one.rows - one.before for one in done.tables)
     pace = words.rate(now, done.copy_seconds)
@@ -407,7 +471,21 @@ def _verdict(done: transferring.Transfer) -> list[output.Part]:
         rejected = ", rejected ones among them" if done.rejected else ""
         return [("not the same", "bold red"), f": {differ} differ{rejected}; {took}"]
     if done.rejected:
-        return [("done, but not all", "bold yellow"), f": {done.rejected:,} rejected; {took}"]
+        also = f", {missing}" if done.not_made else ""
+        said = f": {done.rejected:,} rejected{also}; {took}"
+        return [("done, but not all", "bold yellow"), said]
+    if done.not_made:
+        return [("done, but not all", "bold yellow"), f": {missing}; {took}"]
+    known = done.compared.values()
+    compared = sum(one.outcome is not None for one in known)
+    whole = sum(one.outcome is not None and not one.left_out for one in known)
     if done.equal is None:
-        return [("done, not compared", "bold yellow"), f": {took}"]
+        why = "" if any(one.why == comparing.NOT_ASKED for one in known) else (
+            "rows could only be counted; "
+        )  # fmt: skip
+        return [("done, not compared", "bold yellow"), f": {why}{took}"]
+    if whole < len(known):
+        rest = f"{compared - whole:,} in part, {len(known) - compared:,} not"
+        said = f": {words.count(whole, 'table')} whole, {rest}; {took}"
+        return [("done, and equal where compared", "bold green"), said]
     return [("done, and equal", "bold green"), f": {took}"]

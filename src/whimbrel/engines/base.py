@@ -20,11 +20,18 @@ import sqlalchemy.dialects.mysql
 from whimbrel import clock as clocks
 from whimbrel import errors
 from whimbrel import tables as shapes
-from whimbrel.engines import building, portable, transport
+from whimbrel.engines import aside, beside, building, portable, transport
+from whimbrel.engines import backups as copies
+from whimbrel.engines import captures as capturing
 from whimbrel.engines import codec as codecs
+from whimbrel.engines import fences as fencing
 from whimbrel.engines import inventory as inventories
 from whimbrel.engines import judge as judges
+from whimbrel.engines import mirrors as mirroring
 from whimbrel.engines import phrases as phrases_
+from whimbrel.engines import scratch as scratches_
+from whimbrel.engines import tolls as tolls_
+from whimbrel.engines import weights as weighing
 from whimbrel.engines.catalogs import Catalog as Catalog
 from whimbrel.engines.catalogs import Overlay as Overlay
 from whimbrel.engines.catalogs import Planned as Planned
@@ -61,6 +68,8 @@ class Capabilities:
     models: tuple[str, ...] = ()
     # (a, b) > (1, 2) is answered from an index; where it is not, it is written out.
     row_values: bool = True
+    # A statement that changes the schema can be given so long to get its lock, and then fails.
+    lock_limits: bool = False
     # Several sessions can write at once.
     parallel_writers: bool = True
     # Several sessions of one process read faster than one.
@@ -266,7 +275,7 @@ class Session:
         self.connection.engine.dispose()
 
 
-class Ddl(abc.ABC):
+class Ddl(aside.Aside, beside.Beside, abc.ABC):
     """How an engine says each verb of a migration, as statements; nothing is sent here.
 
     Tables come as the catalog found them (or as the plan will have made them), so that what a
@@ -434,6 +443,16 @@ class Engine(abc.ABC):
         A read-only session cannot write even if asked to: the engine itself refuses.
         """
 
+    def imagined(self) -> Session:
+        """Return a session for plans alone: of an empty database that is nowhere.
+
+        Raises UsageError where only a server can say what it takes.
+        """
+        raise errors.UsageError(
+            f"only a server can say what {self.title} takes",
+            remedy=f"name a database of it:  --to {self.url_example}",
+        )
+
     def answered_by(self, session: Session) -> str:
         """Return the name of the engine that really answered, which the URL may not know."""
         return self.name
@@ -483,6 +502,17 @@ class Engine(abc.ABC):
     def identity(self, session: Session) -> tuple[object, ...]:
         """Return what the server says we are connected to, equal for equal databases."""
 
+    def place(self, session: Session) -> tuple[object, ...]:
+        """Return what of the identity stays when the server is started again."""
+        return self.identity(session)
+
+    def durable(self, session: Session) -> None:
+        """Let every commit of a session be on its disk before it returns.
+
+        For whoever forgets elsewhere what is committed here. Engines where it is so have nothing
+        to do.
+        """
+
     @abc.abstractmethod
     def sa_dialect(self) -> sa.Dialect:
         """Return a dialect for rendering text: quoted names, no doubled percent signs."""
@@ -521,6 +551,38 @@ class Engine(abc.ABC):
 
     def inventory(self, session: Session) -> inventories.Inventory:
         """Return what looks for everything that is no table."""
+        raise NotImplementedError
+
+    def tolls(self, session: Session) -> tolls_.Tolls:
+        """Return what changes of schema cost others on the server of a session."""
+        raise NotImplementedError
+
+    def backups(self, session: Session, url: sa.URL) -> copies.Backups:
+        """Return what makes backups of a session's database; its URL is with the password."""
+        raise NotImplementedError
+
+    def site(self, url: sa.URL) -> copies.Site:
+        """Return where a restore into a database is made."""
+        return copies.Site(url)
+
+    def scratches(self, at: sa.URL, source: sa.URL) -> scratches_.Scratches:
+        """Return how databases like `source` are made to be thrown away, where `at` says."""
+        raise NotImplementedError
+
+    def weights(self, session: Session) -> weighing.Weights:
+        """Return what says how large tables and indexes are, and which nobody reads."""
+        raise NotImplementedError
+
+    def mirror(self, session: Session) -> mirroring.Mirror:
+        """Return what keeps two shapes of the same rows in step."""
+        raise NotImplementedError
+
+    def capture(self, session: Session, how: str) -> capturing.Capture | None:
+        """Return what notices changed rows by triggers or by the log; None if there is no way."""
+        return None
+
+    def fence(self, session: Session) -> fencing.Fence:
+        """Return what lets nobody write to tables any more."""
         raise NotImplementedError
 
     @contextmanager
@@ -597,6 +659,10 @@ class Engine(abc.ABC):
         """Return the condition that leaves out the rows of a table's heirs."""
         raise NotImplementedError
 
+    def free_space(self, session: Session) -> int | None:
+        """Return how many bytes may still be written, None where the engine cannot tell."""
+        return None
+
     def statistics(self, table: str) -> str | None:
         """Return the statement that lets an engine count what a table holds, for its planner."""
         return None
@@ -612,6 +678,9 @@ class Engine(abc.ABC):
         never meet a long one have nothing to do.
         """
 
+    def make_room(self, session: Session) -> None:
+        """Let a session that makes indexes of large tables sort in memory, within reason."""
+
     def selected(self, table: shapes.Table, columns: Sequence[str] | None = None) -> str:
         """Return what a SELECT has to name to read columns exactly; None is all of them."""
         if columns is None:
@@ -621,6 +690,12 @@ class Engine(abc.ABC):
     def as_given(self, session: Session) -> AbstractContextManager[None]:
         """Let explicit values of counting columns stay as they are, whatever they are."""
         return nullcontext()
+
+    def lock_limit(self, session: Session, seconds: float | None) -> None:
+        """Let statements, also of the open transaction, wait so long for a lock.
+
+        None is as long as at first. Engines whose readers never wait have nothing to do.
+        """
 
     def patience(self, session: Session, seconds: float | None) -> None:
         """Let later statements of a session wait so long for a lock; None is as long as at first.

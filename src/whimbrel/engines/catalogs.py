@@ -48,6 +48,10 @@ class Catalog(abc.ABC):
             raise errors.TableNotFound(name, known=self.tables())
         return found
 
+    def every(self) -> dict[str, shapes.Table]:
+        """Return all tables by their names; of many in far fewer queries than one by one."""
+        return {name: self.table(name) for name in self.tables()}
+
     @abc.abstractmethod
     def texts(self) -> dict[str, str]:
         """Return the text of every object (tables, indexes, views, triggers, …) by its name."""
@@ -57,6 +61,13 @@ class Catalog(abc.ABC):
         a partition of that.
         """
         return {}
+
+    def unproven(self, table: str) -> frozenset[str]:
+        """Return the names of a table's constraints that do not hold yet for all of its rows.
+
+        An index that is still to become a unique constraint is among them.
+        """
+        return frozenset()
 
     def triggers(self, table: str) -> list[str]:
         """Return the names of the triggers of a table, sorted."""
@@ -112,6 +123,9 @@ class Overlay(Planned):
 
     def texts(self) -> dict[str, str]:
         return self._real.texts()
+
+    def unproven(self, table: str) -> frozenset[str]:
+        return self._real.unproven(table)
 
     def put(self, name: str, table: shapes.Table | None) -> None:
         self._over[name] = table

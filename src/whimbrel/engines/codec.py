@@ -119,6 +119,40 @@ class Codec(abc.ABC):
         """Return SQL with one placeholder that makes a column's value of its text again."""
 
     @abc.abstractmethod
+    def literal(self, column: tables.FoundColumn, form: forms.Form, text: bytes | None) -> str:
+        """Return SQL for a column's value of its text, to compare the column with.
+
+        It stands where no parameters are, and does not keep an index from being used.
+        """
+
+    def bytes_literal(self, data: bytes) -> str:
+        """Return SQL for bytes, as what `octets` gives is compared with them."""
+        return f"x'{data.hex()}'"
+
+    def among(
+        self, columns: Sequence[tuple[str, tables.FoundColumn, forms.Form]], keys: Sequence[Texts]
+    ) -> str:
+        """Return a condition for the rows with these keys, as it stands without parameters.
+
+        Each column is its SQL, what it is and the form of the texts; none of these is NULL.
+        """
+        rows = [
+            ", ".join(
+                self.literal(column, form, text)
+                for (_, column, form), text in zip(columns, key, strict=True)
+            )
+            for key in keys
+        ]
+        if len(columns) == 1:
+            return f"{columns[0][0]} IN ({', '.join(rows)})"
+        names = ", ".join(name for name, _, _ in columns)
+        return f"({names}) IN ({self._listed(rows)})"
+
+    def _listed(self, rows: Sequence[str]) -> str:
+        """Return rows of SQL as they stand in the parentheses behind IN."""
+        return ", ".join(f"({row})" for row in rows)
+
+    @abc.abstractmethod
     def octets(self, value: Value) -> str:
         """Return SQL for the bytes of a value's text, NULL for NULL.
 

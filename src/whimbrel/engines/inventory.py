@@ -46,7 +46,8 @@ class Thing:
     `columns` the names of its columns where the query does not say them. `needs` are names of
     tables and other things that have to be there first. `first` and `then` are statements around
     `sql`: settings that it is made under, comments, a disabled state. `note` says how what these
-    make differs from what was there.
+    make differs from what was there. What `spans` more databases than this one may change without
+    anybody having touched this one.
     """
 
     kind: Kind
@@ -60,6 +61,7 @@ class Thing:
     first: tuple[str, ...] = ()
     then: tuple[str, ...] = ()
     note: str = ""
+    spans: bool = False
 
     @property
     def statements(self) -> tuple[str, ...]:
@@ -172,6 +174,9 @@ def parted(
 class Inventory(abc.ABC):
     """Looks into the catalog of one session's database."""
 
+    # Whether the server drops nothing that a view needs.
+    holds: bool = False
+
     @abc.abstractmethod
     def things(self) -> list[Thing]:
         """Return everything beside tables, columns, keys, checks, plain indexes; not ours.
@@ -186,6 +191,13 @@ class Inventory(abc.ABC):
     @abc.abstractmethod
     def text(self, table: str) -> TableText:
         """Return the texts that make a table again on the same engine."""
+
+    @abc.abstractmethod
+    def drop(self, thing: Thing) -> str:
+        """Return the statement that drops an object if it is there, and nothing with it.
+
+        Empty for what belongs to a table, and for what is not dropped by anybody but its owner.
+        """
 
     @abc.abstractmethod
     def set_counter(self, counter: Counter) -> str:

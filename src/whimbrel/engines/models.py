@@ -73,6 +73,8 @@ class Models(abc.ABC):
     most_parameters: int | None = None
     # Types (lower case) that the driver reads as objects, where rows in bulk are read as text.
     documents: frozenset[str] = frozenset()
+    # Upstream gives times that are stored without a zone the zone UTC.
+    makes_up_zones = False
 
     @abc.abstractmethod
     def errors(self) -> tuple[type[Exception], ...]:
@@ -90,8 +92,19 @@ class Models(abc.ABC):
         """
 
     @abc.abstractmethod
+    def own_errors(self, owner: Owner) -> tuple[type[Exception], ...]:
+        """Return what the owner's driver raises when a statement fails."""
+
+    @abc.abstractmethod
+    def identity(self, owner: Owner) -> tuple[object, ...]:
+        """Return what the owner, which is connected, is connected to."""
+
+    @abc.abstractmethod
     def open_transaction(self, owner: Owner) -> bool:
         """Say whether somebody has begun a transaction on the owner's connection."""
+
+    def in_utc(self, owner: Owner) -> None:
+        """Let times without a zone be UTC on the owner's connection, where that is a question."""
 
     def settle(self, owner: Owner) -> None:
         """Make the owner's own connection hold no locks; it is in no transaction."""

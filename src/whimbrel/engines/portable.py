@@ -106,12 +106,26 @@ KEYS_KEPT = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Plain:
+    """Proof that the engine itself writes every value of a column just as it is carried.
+
+    `nulls` says that some are NULL, `special` that there are letters in texts which stand for
+    something in one of the formats (\\ ' tab, line feed, carriage return), `digits` how many digits
+    a number has at most, before and behind the point. It is about one moment of the source.
+    """
+
+    nulls: bool = False
+    special: bool = False
+    digits: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What the values of a column are; what was not asked is None or absent.
 
     `kinds` counts by "integer", "real", "text", "blob" (NULLs apart, in `nulls`). `keys` has, by
     trouble, up to KEYS_KEPT rows: the values of the key as text and the value itself as people
-    read it.
+    read it. `plain` is None wherever there is no proof; it is no answer to a question.
     """
 
     rows: int
@@ -125,6 +139,7 @@ class Facts:
     kinds: Mapping[str, int] = field(default_factory=dict)
     counts: Mapping[Question, int] = field(default_factory=dict)
     keys: Mapping[Question, tuple[tuple[tuple[str, ...], str], ...]] = field(default_factory=dict)
+    plain: Plain | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +181,15 @@ class Offer:
     creates: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sameness:
+    """When the target takes two texts for the same: blanks at the end, letter case, accents."""
+
+    padded: bool = False
+    cased: bool = True
+    accented: bool = True
+
+
 class Converter(abc.ABC):
     """Speaks about the types of one engine, on one session (it may ask the catalog)."""
 
@@ -190,6 +214,13 @@ class Converter(abc.ABC):
     @abc.abstractmethod
     def wished(self, type_: str, meaning: Meaning) -> Offer:
         """Return what a type that a user has named takes; raise UsageError if there is none."""
+
+    def sameness(self, meaning: Meaning) -> Sameness:
+        """Return which texts a unique key of such a column surely takes for the same.
+
+        Collations may go further than this says; then the database itself refuses the row.
+        """
+        return Sameness()
 
 
 class Profiler(abc.ABC):

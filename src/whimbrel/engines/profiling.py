@@ -9,6 +9,7 @@ was found. Whether values fit is decided in `schema/losses`.
 from __future__ import annotations
 
 import abc
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -17,7 +18,8 @@ from typing import Final, TypeVar
 from whimbrel import tables
 from whimbrel.engines import base, codec, forms, portable
 from whimbrel.engines.forms import Family, Form
-from whimbrel.engines.portable import Domain, Facts, Question
+from whimbrel.engines.portable import Domain, Facts, Plain, Question
+from whimbrel.engines.portable import Sameness as Sameness
 
 #: Questions that are answered by a number in its own field of Facts.
 MEASURES: Final = frozenset({Question.RANGE, Question.DIGITS, Question.LONGEST, Question.KINDS})
@@ -93,21 +95,16 @@ class Answers:
     late: bool = False
 
 
+# What is asked of more columns in one query is more than servers take: 1,664 values, or 2,000.
+_MOST_COLUMNS: Final = 150
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """Rows that a question about a whole table is about: how many, and the first of them."""
 
     rows: int = 0
     keys: tuple[tuple[tuple[str, ...], str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sameness:
-    """When the target takes two texts for the same: blanks at the end, letter case, accents."""
-
-    padded: bool = False
-    cased: bool = True
-    accented: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +193,15 @@ class SqlProfiler(portable.Profiler):
         """
         if not asked:
             return {}
+        if len(asked) > _MOST_COLUMNS:
+            several = list(asked.items())
+            return {
+                name: found
+                for at in range(0, len(several), _MOST_COLUMNS)
+                for name, found in self.facts(
+                    table, dict(several[at : at + _MOST_COLUMNS]), where=where, key=key
+                ).items()
+            }
         plans = []
         for name, questions in asked.items():
             subject = self.subject(table, name, questions)
@@ -222,6 +228,10 @@ class SqlProfiler(portable.Profiler):
             )
             for plan in plans
         }  # fmt: skip
+
+    def told(self, subject: Subject, rows: int, measured: Mapping[str, object]) -> Facts:
+        """Return the facts of a column without any trouble but NULL, from its measures."""
+        return self._made(subject, rows, measured, {})
 
     def subject(self, table: tables.Table, name: str, asked: frozenset[Question]) -> Subject:
         """Return what is asked about: the column of this name, or else an expression."""
@@ -330,18 +340,28 @@ class SqlProfiler(portable.Profiler):
         key: tuple[str, ...],
     ) -> Facts:
         subject = plan.subject
+        found = self._made(subject, rows, measured, counted)
+        keys = {}
+        for question, count in found.counts.items():
+            if count:
+                condition = plan.answers.troubles.get(question, f"{subject.sql} IS NULL")
+                source = self._from(table, where, condition)
+                keys[question] = self._keys(table, subject, source, key)
+        return dataclasses.replace(found, keys=keys)
+
+    def _made(
+        self,
+        subject: Subject,
+        rows: int,
+        measured: Mapping[str, object],
+        counted: Mapping[Question, int],
+    ) -> Facts:
         counts = {one: counted.get(one, 0) for one in subject.asked & TROUBLES}
         nulls = None
         if subject.asked & COUNTS_NULLS:
             nulls = rows - _whole(measured["there"]) if "there" in measured else 0
         if Question.NULL in counts:
             counts[Question.NULL] = nulls or 0
-        keys = {}
-        for question, count in counts.items():
-            if count:
-                condition = plan.answers.troubles.get(question, f"{subject.sql} IS NULL")
-                source = self._from(table, where, condition)
-                keys[question] = self._keys(table, subject, source, key)
         ranged, digits = Question.RANGE in subject.asked, Question.DIGITS in subject.asked
         longest = Question.LONGEST in subject.asked
         least, most = (decimal(measured.get(one)) for one in ("least", "most"))
@@ -364,7 +384,6 @@ class SqlProfiler(portable.Profiler):
                 if Question.KINDS in subject.asked and name.startswith("kind:") and _whole(count)
             },
             counts=counts,
-            keys=keys,
         )
 
     # --- the first keys -----------------------------------------------------------------------
@@ -705,6 +724,25 @@ def merged(parts: Iterable[Facts]) -> Facts:
         kinds=_sums(one.kinds for one in every),
         counts=_sums(one.counts for one in every),
         keys=_joined(one.keys for one in every),
+        plain=_plain(every),
+    )
+
+
+def unproven(found: Mapping[str, Facts]) -> dict[str, Facts]:
+    """Return facts without what is proven of the moment at which they were read."""
+    return {name: dataclasses.replace(one, plain=None) for name, one in found.items()}
+
+
+def _plain(every: Sequence[Facts]) -> Plain | None:
+    """Return what is proven of all parts, None where something is not."""
+    proofs = [one.plain for one in every if one.rows]
+    there = [one for one in proofs if one is not None]
+    if not there or len(there) < len(proofs):
+        return None
+    return Plain(
+        nulls=any(one.nulls for one in there),
+        special=any(one.special for one in there),
+        digits=max(one.digits for one in there),
     )
 
 

@@ -22,13 +22,14 @@ into a column of text in silence: whoever plans finds out before, and both ends 
 from __future__ import annotations
 
 import abc
+import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 from whimbrel import tables
-from whimbrel.engines import codec
+from whimbrel.engines import codec, portable
 
 # How large a block is, about: what Python holds of a table at a time.
 BLOCK_BYTES: Final = 2**20
@@ -54,11 +55,13 @@ class Carried:
 
     `fits` says that every value that is there has been looked at and the column keeps it as it is;
     without it a loader looks again where the column could cut or round, which takes time.
+    `plain` is what is proven of these values, at the moment that is read and at no other.
     """
 
     value: codec.Value
     column: tables.FoundColumn
     fits: bool = False
+    plain: portable.Plain | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +78,12 @@ class Cargo:
     where: str = ""
     params: tuple[object, ...] = ()
     order: str = ""
+
+
+def unproven(cargo: Cargo) -> Cargo:
+    """Return the same rows, of which nothing is proven."""
+    carried = tuple(dataclasses.replace(one, plain=None) for one in cargo.carried)
+    return dataclasses.replace(cargo, carried=carried)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

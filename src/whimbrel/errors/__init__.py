@@ -15,16 +15,28 @@
     │   ├── RebuildRefused, ForeignKeysBroken
     │   ├── HistoryEdited, HistoryMissing, OutOfOrder, HalfDone, StepChanged, StepUnclear
     │   ├── LockHeld, LockLost, JournalTooNew
-    │   ├── NoKey, RowFailed, RunCancelled, MemoryExceeded
+    │   ├── NoKey, RowFailed, RunCancelled, MemoryExceeded, UndoConflicts
+    │   ├── RowsOvertaken
     │   ├── ModelTransactionOpen, ModelTransactionLost, ModelCallRefused, DecimalNotExact
     │   ├── ValueNotStorable, ValueNotReadable
-    │   ├── TransferRefused, TargetNotEmpty, TransferHalfDone, ClusterUnavailable
-    │   └── ValidationFailed, RepairRefused
+    │   ├── TransferRefused, TargetNotEmpty, TransferHalfDone, ClusterUnavailable,
+    │   ├── ScratchNotMade
+    │   ├── ValidationFailed, RepairRefused, CheckFailed
+    │   ├── BackupToolMissing, BackupBroken, RestoreRefused, RestoreUnfinished
+    │   ├── NotOnline, LiveChangeOpen, NoLiveChange, WrongPhase, RowsAstray, WouldLose
+    │   ├── CannotFollow, NotFollowed
+    │   └── DualWriteRefused
     ├── DatabaseUnavailable     no session: server down, wrong password, no such database
     ├── RepairFailed            a repair stopped half-way; what it had committed stays
     ├── TransferFailed          a transfer stopped; what is committed stays, and it can go on
+    ├── BackupFailed            there is no backup; the database is as it was
+    ├── RestoreFailed           a restore stopped, or what it made is not what the backup says
     ├── MigrationFailed         a migration stopped; carries what is done and what is left
+    ├── LockNotHad              a lock was not to be had in all its time; it can go on later
+    ├── DualWriteFailed         the second side did not take a write; neither side was changed
     ├── ReadFailed              a database was not read to the end
+    ├── CaptureLost, SourceAltered   a source cannot be followed any further
+    ├── CutoverFailed           a cutover stopped before the switch; it can be made again
     └── ReportNotWritten, ReportChanged
 
 Each class has a slug; `whimbrel explain SLUG` shows its page.
@@ -40,24 +52,37 @@ from whimbrel.errors.base import (
     names,
 )
 from whimbrel.errors.failed import (
+    BackupFailed,
+    CaptureLost,
+    CutoverFailed,
+    DualWriteFailed,
+    LockNotHad,
     MigrationFailed,
     ReadFailed,
     RepairFailed,
     ReportChanged,
     ReportNotWritten,
+    RestoreFailed,
+    SourceAltered,
     TransferFailed,
 )
 from whimbrel.errors.refused import (
+    BackupBroken,
+    BackupToolMissing,
+    CannotFollow,
+    CheckFailed,
     ClusterUnavailable,
     ColumnExists,
     ColumnInUse,
     ColumnNotFound,
     DecimalNotExact,
+    DualWriteRefused,
     ForeignKeysBroken,
     HalfDone,
     HistoryEdited,
     HistoryMissing,
     JournalTooNew,
+    LiveChangeOpen,
     LockHeld,
     LockLost,
     MemoryExceeded,
@@ -65,14 +90,22 @@ from whimbrel.errors.refused import (
     ModelTransactionLost,
     ModelTransactionOpen,
     NoKey,
+    NoLiveChange,
+    NotFollowed,
     NotNullWithoutDefault,
+    NotOnline,
     NullsPresent,
     ObjectNotFound,
     OutOfOrder,
     RebuildRefused,
     RepairRefused,
+    RestoreRefused,
+    RestoreUnfinished,
     RowFailed,
+    RowsAstray,
+    RowsOvertaken,
     RunCancelled,
+    ScratchNotMade,
     StepChanged,
     StepUnclear,
     TableExists,
@@ -80,10 +113,13 @@ from whimbrel.errors.refused import (
     TargetNotEmpty,
     TransferHalfDone,
     TransferRefused,
+    UndoConflicts,
     ValidationFailed,
     ValueNotReadable,
     ValueNotStorable,
     ValuesDoNotFit,
+    WouldLose,
+    WrongPhase,
 )
 from whimbrel.errors.usage import (
     AmbiguousMatch,
@@ -111,6 +147,9 @@ from whimbrel.errors.usage import (
 
 __all__ = [
     "AmbiguousMatch",
+    "BackupBroken",
+    "BackupFailed",
+    "BackupToolMissing",
     "BadColumn",
     "BadConfig",
     "BadMapping",
@@ -118,21 +157,29 @@ __all__ = [
     "BadParameters",
     "BadRule",
     "BadUrl",
+    "CannotFollow",
+    "CaptureLost",
+    "CheckFailed",
     "ClusterUnavailable",
     "ColumnExists",
     "ColumnInUse",
     "ColumnNotFound",
+    "CutoverFailed",
     "DatabaseUnavailable",
     "DecimalNotExact",
     "DependencyCycle",
+    "DualWriteFailed",
+    "DualWriteRefused",
     "ForeignKeysBroken",
     "HalfDone",
     "HistoryEdited",
     "HistoryMissing",
     "Irreversible",
     "JournalTooNew",
+    "LiveChangeOpen",
     "LockHeld",
     "LockLost",
+    "LockNotHad",
     "ManyHeads",
     "MemoryExceeded",
     "MigrationFailed",
@@ -142,8 +189,11 @@ __all__ = [
     "ModelTransactionLost",
     "ModelTransactionOpen",
     "NoKey",
+    "NoLiveChange",
     "NotComparable",
+    "NotFollowed",
     "NotNullWithoutDefault",
+    "NotOnline",
     "NothingToCompare",
     "NullsPresent",
     "ObjectNotFound",
@@ -155,8 +205,15 @@ __all__ = [
     "RepairRefused",
     "ReportChanged",
     "ReportNotWritten",
+    "RestoreFailed",
+    "RestoreRefused",
+    "RestoreUnfinished",
     "RowFailed",
+    "RowsAstray",
+    "RowsOvertaken",
     "RunCancelled",
+    "ScratchNotMade",
+    "SourceAltered",
     "SqlNotTranslatable",
     "SqlNotUnderstood",
     "StepChanged",
@@ -167,6 +224,7 @@ __all__ = [
     "TransferFailed",
     "TransferHalfDone",
     "TransferRefused",
+    "UndoConflicts",
     "UnknownDatabase",
     "UnknownMigration",
     "UnknownSlug",
@@ -177,5 +235,7 @@ __all__ = [
     "ValueNotStorable",
     "ValuesDoNotFit",
     "WhimbrelError",
+    "WouldLose",
+    "WrongPhase",
     "names",
 ]

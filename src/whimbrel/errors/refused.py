@@ -480,6 +480,82 @@ class ClusterUnavailable(RefusedError):
         )
 
 
+class BackupToolMissing(RefusedError):
+    """A native backup needs a program of the server's own, and there is none that fits."""
+
+    slug = "backup-tool-missing"
+
+    def __init__(self, tool: str, *, database: str, cause: str, package: str) -> None:
+        super().__init__(
+            f"there is no {tool} that fits this server",
+            database=database,
+            left="nothing was changed, and nothing written",
+            cause=cause,
+            remedy=f"install it:  {package}\n"
+            "or make a backup that needs no program:  whimbrel backup --way portable",
+        )
+        self.tool = tool
+
+
+class BackupBroken(RefusedError):
+    """A backup is not as it was made: nothing is restored from it."""
+
+    slug = "backup-broken"
+
+    def __init__(self, place: str, *, wrong: Sequence[str]) -> None:
+        super().__init__(
+            "this backup is not as it was made",
+            where=place,
+            left="nothing was changed",
+            cause="\n".join(wrong[:_SHOWN_PROBLEMS]),
+            remedy="take another one:  whimbrel backup --list\n"
+            "or bring the folder back from where it was copied to",
+        )
+        self.wrong = tuple(wrong)
+
+
+class RestoreRefused(RefusedError):
+    """A backup does not go into this database, or nobody has said that it may."""
+
+    slug = "restore-refused"
+
+    def __init__(self, what: str, *, database: str, object: str | None = None, remedy: str) -> None:
+        super().__init__(
+            what, database=database, object=object, left="nothing was changed", remedy=remedy
+        )
+
+
+class RestoreUnfinished(RefusedError):
+    """This database holds a part of a backup: somebody's restore did not come to its end."""
+
+    slug = "restore-unfinished"
+
+    def __init__(self, backup: str, *, database: str, began: str) -> None:
+        super().__init__(
+            f"this database holds only a part of the backup {backup!r}",
+            database=database,
+            object=f"its restore began at {began} and has not come to its end",
+            left="nothing was changed now",
+            remedy="restore it again: the part is thrown away, and all of it made anew:\n"
+            f"whimbrel restore {backup}",
+        )
+
+
+class ScratchNotMade(RefusedError):
+    """There is no scratch copy to rehearse on, or one could not be dropped."""
+
+    slug = "scratch-not-made"
+
+    def __init__(self, what: str, *, database: str, cause: str, remedy: str) -> None:
+        super().__init__(
+            what,
+            database=database,
+            left="the original was only read",
+            cause=cause,
+            remedy=remedy,
+        )
+
+
 class TargetNotEmpty(RefusedError):
     """The target has tables, or rows, where a transfer would write."""
 
@@ -508,3 +584,185 @@ class TransferHalfDone(RefusedError):
             remedy="finish it by the command it was begun with,\n"
             "or begin anew, dropping what it has written:  --existing replace",
         )
+
+
+class UndoConflicts(RefusedError):
+    """Values that a step had changed, and that would be given back, were changed since."""
+
+    slug = "undo-conflicts"
+
+    def __init__(self, table: str, *, rows: int, first: Sequence[str]) -> None:
+        super().__init__(
+            f"{words.count(rows, 'row')} of {table!r} {'was' if rows == 1 else 'were'} changed "
+            "by others since, where the migration had changed them, too",
+            object="first: " + "\n".join(first),
+            left="none of these rows was changed",
+            remedy="choose what stays, the value from before the migration or the one of now:\n"
+            "whimbrel down --conflicts old\n"
+            "whimbrel down --conflicts new",
+        )
+        self.rows = rows
+
+
+class RowsOvertaken(RefusedError):
+    """Others put rows among those of a step meanwhile; the same may work a moment later."""
+
+    slug = "rows-overtaken"
+
+    def __init__(self, table: str) -> None:
+        super().__init__(
+            f"others wrote rows of {table!r} between keeping what was there and changing it",
+            left="nothing of this step or batch stays",
+            remedy="run it again:  whimbrel up",
+        )
+
+
+class CheckFailed(RefusedError):
+    """A check found in a migration what `up` does not begin with."""
+
+    slug = "check-failed"
+
+    def __init__(
+        self,
+        findings: Sequence[tuple[str, str, str, str]],
+        *,
+        migration: str,
+        instead: str,
+        database: str,
+    ) -> None:
+        """Say it of findings: the check, what happens, why, and where."""
+        first, *more = findings
+        others = "".join(f"\nalso [{slug}] {what}" for slug, what, _, _ in more)
+        place = f", {first[3]}" if first[3] else ""
+        super().__init__(
+            f"[{first[0]}] {first[1]}",
+            where=f"{migration}{place}",
+            database=database,
+            object=f"{first[2]}{others}",
+            left="nothing was changed",
+            remedy=(f"{instead}\n" if instead else "")
+            + f'or go on all the same:  self.accept("{first[0]}", reason="…")\n'
+            f"see all of it:  whimbrel check   and the page:  whimbrel explain {first[0]}",
+        )
+        self.checks = tuple(slug for slug, _, _, _ in findings)
+
+
+class NotOnline(RefusedError):
+    slug = "not-online"
+
+    def __init__(self, migration: str, *, reasons: Sequence[str], remedy: str) -> None:
+        super().__init__(
+            f"{migration} cannot be done as a live change",
+            object="\n".join(reasons),
+            left="nothing was changed",
+            remedy=remedy,
+        )
+
+
+class LiveChangeOpen(RefusedError):
+    slug = "live-change-open"
+
+    def __init__(self, migration: str, *, table: str, live: str) -> None:
+        super().__init__(
+            f"{migration} touches table {table!r}, of which a live change is open",
+            object=f"live change {live}",
+            left="nothing was changed",
+            remedy=f"see how far it is:  whimbrel online status {live}\n"
+            f"then finish it:  whimbrel online complete {live}\n"
+            f"or take it back:  whimbrel online revert {live}",
+        )
+
+
+class NoLiveChange(RefusedError):
+    slug = "no-live-change"
+
+    def __init__(self, migration: str, *, known: Sequence[str]) -> None:
+        super().__init__(
+            f"no live change of {migration!r} is open",
+            object=f"open: {names(known)}",
+            remedy="correct the name; see what is applied:  whimbrel status",
+        )
+
+
+class WrongPhase(RefusedError):
+    slug = "wrong-phase"
+
+    def __init__(self, migration: str, *, phase: str, wanted: str, remedy: str) -> None:
+        super().__init__(
+            f"{migration} is {phase}, and cannot {wanted} now",
+            left="nothing was changed",
+            remedy=remedy,
+        )
+
+
+class RowsAstray(RefusedError):
+    slug = "rows-astray"
+
+    def __init__(
+        self, table: str, *, rows: int, first: Sequence[str], why: str, remedy: str
+    ) -> None:
+        super().__init__(
+            f"{words.count(rows, 'row')} of {table!r} {'is' if rows == 1 else 'are'} not the same "
+            "in the old and the new shape",
+            object="\n".join(filter(None, (f"first: {', '.join(first)}" if first else "", why))),
+            left="nothing was exchanged; the triggers stay",
+            remedy=remedy,
+        )
+        self.rows = rows
+
+
+class WouldLose(RefusedError):
+    slug = "would-lose"
+
+    def __init__(
+        self, migration: str, *, table: str, rows: int, first: Sequence[str], columns: Sequence[str]
+    ) -> None:
+        super().__init__(
+            f"going back would change or lose {words.count(rows, 'row')} of {table!r}",
+            object=f"the old shape cannot say what they have in: {names(columns)}\n"
+            f"first: {', '.join(first)}",
+            left="nothing was changed",
+            remedy="change these rows, or say that it is meant; what they have is kept then:\n"
+            f"whimbrel online revert {migration} --accept-loss",
+        )
+        self.rows = rows
+
+
+class CannotFollow(RefusedError):
+    """Some changes of a source could not be noticed, or not be told to the target."""
+
+    slug = "cannot-follow"
+
+    def __init__(self, reasons: Sequence[str], *, database: str, remedy: str) -> None:
+        self.reasons = tuple(reasons)
+        super().__init__(
+            "this database cannot be followed",
+            database=database,
+            object="\n".join(reasons),
+            left="nothing was changed in either database",
+            remedy=remedy,
+        )
+
+
+class NotFollowed(RefusedError):
+    """A cutover was asked for, and the target follows nothing that could be cut over."""
+
+    slug = "not-followed"
+
+    def __init__(self, *, database: str, why: str) -> None:
+        super().__init__(
+            "there is nothing to cut over to",
+            database=database,
+            object=why,
+            left="nothing was changed",
+            remedy="follow the source first:  whimbrel transfer SOURCE TARGET --follow",
+        )
+
+
+class DualWriteRefused(RefusedError):
+    """A write, or a setting, that would let the two sides of a dual write differ."""
+
+    slug = "dual-write-refused"
+
+    def __init__(self, what: str, *, why: str, remedy: str) -> None:
+        super().__init__(what, left="nothing was changed", cause=why, remedy=remedy)

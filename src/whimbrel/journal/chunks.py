@@ -26,13 +26,19 @@ class AlreadyCopied(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copied:
-    """What came of a chunk; `seconds` are those of the attempt that did it."""
+    """What came of a chunk; `seconds` are those of the attempt that did it.
+
+    `cleansed` is what rules changed, as the text of `rows.changed`.
+    """
 
     read: int
     written: int
     rejected: int
     tries: int
     seconds: float
+    dropped: int = 0
+    size: int = 0
+    cleansed: str | None = None
 
 
 class Chunks:
@@ -104,6 +110,9 @@ class Chunks:
                 size=copied.read,
                 seconds=copied.seconds,
                 updated_at=now,
+                rows_dropped=copied.dropped,
+                bytes=copied.size,
+                cleansed=copied.cleansed,
             )
         )
 
@@ -124,6 +133,9 @@ class Chunks:
                 rows_written=0,
                 rows_rejected=0,
                 batches=0,
+                rows_dropped=0,
+                bytes=0,
+                cleansed=None,
             )
         )
         rejects = tables.REJECTS.c

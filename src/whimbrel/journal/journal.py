@@ -15,9 +15,8 @@ import sqlalchemy as sa
 from whimbrel import clock as clocks
 from whimbrel import errors
 from whimbrel.engines import base
-from whimbrel.journal import tables
+from whimbrel.journal import restoring, tables
 
-_REJECTS: Final = tables.REJECTS
 # A result is cut in pieces well below any server's limit for one packet.
 PIECE_CHARACTERS: Final = 1_000_000
 
@@ -52,6 +51,8 @@ class Applied(StrEnum):
     BASELINE = "baseline"  # declared, not run
     HALF_UP = "half up"
     HALF_DOWN = "half down"
+    GOING_LIVE = "going live"  # a live change on its way
+    LIVE = "live"  # both shapes are there, and it can be taken back
 
 
 HALF: Final = frozenset({Applied.HALF_UP, Applied.HALF_DOWN})
@@ -119,7 +120,11 @@ class Journal:
     # --- the tables themselves ----------------------------------------------------------------
 
     def exists(self) -> bool:
-        """Whether this database has a journal; raise JournalTooNew for one we cannot read."""
+        """Whether this database has a journal; raise JournalTooNew for one we cannot read.
+
+        Raises RestoreUnfinished where there is only a part of a backup.
+        """
+        restoring.check(self.session)
         if not sa.inspect(self._connection).has_table(tables.JOURNAL.name):
             return False
         version = self._connection.execute(sa.select(tables.JOURNAL.c.version)).scalar()
@@ -134,7 +139,8 @@ class Journal:
         if self.exists() and self._version() == tables.VERSION:
             self.session.commit()
             return
-        # From version 1 to 2 only tables were added, from 2 to 3 columns of the rejects.
+        # From version 1 to 2 only tables were added, from 2 to 3 columns of the rejects, from 3 to
+        # 4 columns of the parts, from 4 to 5 and from 5 to 6 tables.
         tables.METADATA.create_all(self._connection, checkfirst=True)
         self._add_columns()
         if self._version() is None:
@@ -143,18 +149,19 @@ class Journal:
         self.session.commit()
 
     def _add_columns(self) -> None:
-        """Add the columns that a table of an older journal lacks; all of them take NULL."""
-        known = {
-            column["name"] for column in sa.inspect(self._connection).get_columns(_REJECTS.name)
-        }
+        """Add the columns that tables of an older journal lack; all of them take NULL."""
         prepare = self._connection.dialect.identifier_preparer
-        for column in _REJECTS.columns:
-            if column.name not in known:
-                type_ = column.type.compile(dialect=self._connection.dialect)
-                self.session.execute(
-                    f"ALTER TABLE {prepare.quote(_REJECTS.name)} "
-                    f"ADD COLUMN {prepare.quote(column.name)} {type_}"
-                )
+        for table in (tables.REJECTS, tables.PARTS):
+            known = {
+                column["name"] for column in sa.inspect(self._connection).get_columns(table.name)
+            }
+            for column in table.columns:
+                if column.name not in known:
+                    type_ = column.type.compile(dialect=self._connection.dialect)
+                    self.session.execute(
+                        f"ALTER TABLE {prepare.quote(table.name)} "
+                        f"ADD COLUMN {prepare.quote(column.name)} {type_}"
+                    )
 
     def _version(self) -> int | None:
         return self._connection.execute(sa.select(tables.JOURNAL.c.version)).scalar()
@@ -321,19 +328,33 @@ class Journal:
         )
         return [StepRow(**row._mapping) for row in self._connection.execute(query)]
 
+    def step(self, run: int, position: int) -> StepRow | None:
+        """Return one step of a run, if it has been noted."""
+        columns = tables.STEPS.c
+        query = sa.select(tables.STEPS).where(columns.run == run, columns.position == position)
+        row = self._connection.execute(query).first()
+        return None if row is None else StepRow(**row._mapping)
+
     def write_steps(self, rows: Sequence[StepRow]) -> None:
         """Write steps that are new."""
         if rows:
             self._connection.execute(sa.insert(tables.STEPS), [_values(row) for row in rows])
 
     def finish_step(
-        self, run: int, position: int, *, rows_changed: int | None, seconds: float | None
+        self,
+        run: int,
+        position: int,
+        *,
+        rows_changed: int | None,
+        seconds: float | None,
+        noted: str | None = None,
     ) -> None:
-        """Write that a step, which was about to happen, is done."""
+        """Write that a step, which was about to happen, is done; what was `noted` before stays."""
+        also = {} if noted is None else {"noted": noted}
         self._connection.execute(
             sa.update(tables.STEPS)
             .where(tables.STEPS.c.run == run, tables.STEPS.c.position == position)
-            .values(status="done", rows_changed=rows_changed, seconds=seconds)
+            .values(status="done", rows_changed=rows_changed, seconds=seconds, **also)
         )
 
     def forget_step(self, run: int, position: int) -> None:

@@ -43,7 +43,9 @@ class PartRow:
     """One part of a step: `lower` is excluded, `upper` included; None is the table's own end.
 
     `owner` is the attempt that works on it; `rows_read` and the other counters are sums over
-    its batches, `seconds` their time, `size` the rows of the last one.
+    its batches, `seconds` their time, `size` the rows of the last one. Of the chunks of transfers
+    alone: `rows_dropped` by rules that were told to, `bytes` that were sent, and in `cleansed`, as
+    text, what rules changed.
     """
 
     run: int
@@ -63,6 +65,9 @@ class PartRow:
     seconds: float = 0.0
     waiting: str | None = None
     updated_at: str = ""
+    rows_dropped: int = 0
+    bytes: int = 0
+    cleansed: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,18 +120,20 @@ class Parts:
         self.run = run
         self._connection = session.connection
         self._clock = clock
+        self._columns: list[sa.Column[object]] = []
 
     # --- parts --------------------------------------------------------------------------------
 
     def read(self, position: int) -> list[PartRow]:
         """Return the parts of a step, in order."""
         columns = tables.PARTS.c
+        self._columns = self._columns or there(self._connection, tables.PARTS)
         query = (
-            sa.select(tables.PARTS)
+            sa.select(*self._columns)
             .where(columns.run == self.run, columns.position == position)
             .order_by(columns.part)
         )
-        return [_part(row) for row in self._connection.execute(query)]
+        return [_part(row) for row in self._connection.execute(query).mappings()]
 
     def write(
         self, position: int, parts: Sequence[tuple[Key | None, Key | None]], *, owner: str = ""
@@ -269,7 +276,7 @@ class Parts:
         """Return the rows that this run rejected."""
         columns = tables.REJECTS.c
         query = (
-            sa.select(*there(self._connection))
+            sa.select(*there(self._connection, tables.REJECTS))
             .where(columns.run == self.run)
             .order_by(columns.position, columns.part, columns.number)
             .limit(limit)
@@ -312,10 +319,10 @@ class Parts:
         return clocks.stamp(self._clock.now())
 
 
-def there(connection: sa.Connection) -> list[sa.Column[object]]:
-    """Return the columns that the table of rejects has: an older journal has fewer."""
-    found = {one["name"] for one in sa.inspect(connection).get_columns(tables.REJECTS.name)}
-    return [column for column in tables.REJECTS.columns if column.name in found]
+def there(connection: sa.Connection, table: sa.Table) -> list[sa.Column[object]]:
+    """Return the columns that a table of ours has: an older journal has fewer."""
+    found = {one["name"] for one in sa.inspect(connection).get_columns(table.name)}
+    return [column for column in table.columns if column.name in found]
 
 
 def reject_of(known: sa.RowMapping) -> Reject:
@@ -331,10 +338,12 @@ def reject_of(known: sa.RowMapping) -> Reject:
     )
 
 
-def _part(row: sa.Row[tuple[object, ...]]) -> PartRow:
-    known = dict(row._mapping)
+def _part(row: sa.RowMapping) -> PartRow:
+    known = dict(row)
     for name in ("lower", "upper", "reached"):
         known[name] = _load(known[name])
+    for name in ("rows_dropped", "bytes"):
+        known[name] = known.get(name) or 0  # nothing in those of older versions
     return PartRow(**known)
 
 

@@ -78,7 +78,7 @@ class Rejects:
     def __init__(self, session: base.Session, clock: clocks.Clock = clocks.SYSTEM) -> None:
         self._connection = session.connection
         self._clock = clock
-        self._columns = parts.there(session.connection)
+        self._columns = parts.there(session.connection, tables.REJECTS)
         self._marks = len(self._columns) == len(tables.REJECTS.columns)
 
     def counts(self, *, run: int | None = None, table: str | None = None) -> list[Count]:

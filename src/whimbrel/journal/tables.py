@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from whimbrel.engines import base
 
 # Raise this with every change of these tables, and teach Journal.ensure the way from before.
-VERSION: Final = 3
+VERSION: Final = 6
 
 # Understood by the engines that have such options, ignored by the others.
 _OPTIONS: Any = base.TABLE_OPTIONS
@@ -111,6 +111,11 @@ PARTS = sa.Table(
     sa.Column("seconds", sa.Double, nullable=False),
     sa.Column("waiting", sa.String(255)),
     sa.Column("updated_at", sa.String(32), nullable=False),
+    # Since version 4, of the chunks of transfers: rows that a rule left out because it was told to,
+    # what was sent, and what rules changed in values (JSON).
+    sa.Column("rows_dropped", sa.BigInteger),
+    sa.Column("bytes", sa.BigInteger),
+    sa.Column("cleansed", base.LONG_TEXT),
     **_OPTIONS,
 )
 
@@ -162,5 +167,58 @@ CONTROLS = sa.Table(
     sa.Column("max_rows_per_second", sa.Double),
     sa.Column("asked_by", sa.String(255), nullable=False),
     sa.Column("asked_at", sa.String(32), nullable=False),
+    **_OPTIONS,
+)
+
+# Since version 5: one row for each thing that a step overwrote or removed and that is kept so that
+# it can be given back. `store` is the table of ours that has it, `facts` is what else is needed.
+KEPT = sa.Table(
+    f"{base.OUR_PREFIX}kept",
+    METADATA,
+    sa.Column("store", sa.String(64), primary_key=True),
+    sa.Column("run", sa.Integer, nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("migration", sa.String(255), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("table_name", sa.String(255), nullable=False),
+    sa.Column("fingerprint", sa.String(64), nullable=False),
+    sa.Column("facts", base.LONG_TEXT, nullable=False),
+    sa.Column("kept_at", sa.String(32), nullable=False),
+    sa.Column("keep_until", sa.String(32)),
+    sa.Column("gone_at", sa.String(32)),
+    sa.Column("gone_by", sa.String(16)),
+    **_OPTIONS,
+)
+
+# Since version 6: one row for each live change that is open. `phase` is the last one that is done,
+# `doing` what was begun and has to be finished first; `facts` is what it is made of (JSON).
+LIVE = sa.Table(
+    f"{base.OUR_PREFIX}live",
+    METADATA,
+    sa.Column("migration", sa.String(255), primary_key=True),
+    sa.Column("run", sa.Integer, nullable=False),
+    sa.Column("table_name", sa.String(255), nullable=False),
+    sa.Column("phase", sa.String(16), nullable=False),
+    sa.Column("doing", sa.String(16)),
+    sa.Column("began_at", sa.String(32), nullable=False),
+    sa.Column("since", sa.String(32), nullable=False),
+    sa.Column("identity", base.LONG_TEXT),
+    sa.Column("facts", base.LONG_TEXT, nullable=False),
+    **_OPTIONS,
+)
+
+# Since version 5: what was expected of a step, beside how long it really took.
+FORECASTS = sa.Table(
+    f"{base.OUR_PREFIX}forecasts",
+    METADATA,
+    sa.Column("run", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.String(64), nullable=False),
+    sa.Column("volume", sa.BigInteger),
+    sa.Column("least", sa.Double),
+    sa.Column("likely", sa.Double),
+    sa.Column("most", sa.Double),
+    sa.Column("basis", sa.String(32), nullable=False),
+    sa.Column("seconds", sa.Double, nullable=False),
     **_OPTIONS,
 )

@@ -12,7 +12,7 @@ from whimbrel import clock as clocks
 from whimbrel import errors, events, pacing
 from whimbrel.engines import base, registry, sqltext
 from whimbrel.journal import journal, values
-from whimbrel.migrations import batched, guests
+from whimbrel.migrations import batched, guests, keeping, safely
 from whimbrel.migrations import operations as ops
 from whimbrel.migrations import speech as speeches
 from whimbrel.proof import rulebook
@@ -48,6 +48,10 @@ class Desk(abc.ABC):
         self.clock = clock
         self.position = 0
         self.guests: guests.Guests | None = None
+        # Changes of schema are done so that others can work on large tables meanwhile.
+        self.safe = False
+        # Keeps what is overwritten or removed, on the way up.
+        self.keeping: keeping.Keeping | None = None
         # By table: indexes and constraints that are dropped until a block of the migration ends.
         self.missing: dict[str, list[str]] = {}
 
@@ -85,6 +89,12 @@ class Desk(abc.ABC):
     def task(self, operation: ops.RowsOperation) -> work.Work:
         """Return what a step in batches does; raise RefusedError when it cannot be right."""
         return operation.task(self.speech(), self.setting.config)
+
+    def notice(self, operation: ops.RowsOperation) -> None:
+        """Tell what a person should know of something that was given back."""
+        if isinstance(operation, ops.Returning):
+            for what in operation.notices(self.session):
+                self.tell(events.Noticed(what=what))
 
     def refuse_missing(self) -> None:
         """Refuse to end while indexes are gone that without_indexes() has to make again."""
@@ -183,11 +193,7 @@ class Desk(abc.ABC):
                     migration=self.migration, position=self.position, sql=statement.sql
                 )
             )
-            if statement.alone:
-                with self.session.outside_transaction():
-                    result = self.session.execute(statement.sql, params)
-            else:
-                result = self.session.execute(statement.sql, params)
+            result = self._sent(operation, statement, params)
             if statement.must_be is not None:
                 answer = result.rows[0][0] if result.rows else None
                 if answer != statement.must_be and isinstance(operation, ops.Require):
@@ -204,6 +210,22 @@ class Desk(abc.ABC):
                 )
             )
         return result
+
+    def _sent(
+        self, operation: ops.Operation, statement: base.Statement, params: Params
+    ) -> base.Result:
+        def send() -> base.Result:
+            return self.session.execute(statement.sql, params)
+
+        ddl = operation.kind is ops.Kind.DDL and statement.must_be is None
+        # What nobody waits for may itself wait as long as it likes.
+        held = statement.lock.endswith("for a moment") if statement.alone else True
+        if self.safe and ddl and held and self.engine.can.lock_limits:
+            return safely.patiently(self.session, send, alone=statement.alone, clock=self.clock)
+        if not statement.alone:
+            return send()
+        with self.session.outside_transaction():
+            return send()
 
 
 def refuse_short_lived(operation: ops.Operation, engine: base.Engine) -> None:

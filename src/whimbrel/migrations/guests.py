@@ -9,6 +9,7 @@ What an engine says differently is in `engines/*/models.py`.
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import functools
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -38,7 +39,26 @@ __all__ = [
     "hosts",
     "models_on",
     "planned_answer",
+    "standing_in_for",
 ]
+
+# The database whose copy is worked on, while that is so.
+_ORIGINAL: contextvars.ContextVar[base.Session | None] = contextvars.ContextVar(
+    "whimbrel_original", default=None
+)
+
+
+@contextlib.contextmanager
+def standing_in_for(original: base.Session) -> Iterator[None]:
+    """Let models of `original` work on the session of a copy, and never on the original.
+
+    Models of other databases may read inside the block, and are refused what they would change.
+    """
+    token = _ORIGINAL.set(original)
+    try:
+        yield
+    finally:
+        _ORIGINAL.reset(token)
 
 
 @contextlib.contextmanager
@@ -99,6 +119,7 @@ class Guests:
         self.port = port
         self.planning = planning
         self._taken_back = taken_back
+        self._original = _ORIGINAL.get()
         # table -> key column into which models wrote keys of their own (for after_models).
         self.explicit_keys: dict[str, str] = {}
         # table -> how often a plan left out a change that models make in another database.
@@ -175,10 +196,11 @@ class Guests:
 
     def refuse_async(self, owner: Upstream, model: Upstream) -> None:
         """Raise ModelCallRefused if an asynchronous model may be of this database."""
-        same = engine_models.serves(self.session.engine, owner) and self.facts.may_be_same(
-            owner, self.session
+        places = [self.session, *([self._original] if self._original is not None else [])]
+        same = engine_models.serves(self.session.engine, owner) and any(
+            self.facts.may_be_same(owner, one) for one in places
         )
-        if not same and not self._taken_back:
+        if not same and not self._taken_back and self._original is None:
             return
         raise errors.ModelCallRefused(
             f"a statement of the asynchronous model {model.__name__}",
@@ -242,11 +264,14 @@ class Guests:
     def _is_ours(self, owner: Upstream, *, ask: bool) -> bool | None:
         if not engine_models.serves(self.session.engine, owner):
             return False
-        return self.facts.is_same(owner, self.session, ask=ask)
+        ours = self.facts.is_same(owner, self.session, ask=ask)
+        if not ours and self._original is not None:
+            return self.facts.is_same(owner, self._original, ask=ask)
+        return ours
 
     def _invite(self, owner: Upstream) -> Upstream | None:
         if not self._is_ours(owner, ask=True):
-            watched = self.planning or self._taken_back
+            watched = self.planning or self._taken_back or self._original is not None
             return self._made(owner, _Watched(self, owner)) if watched else None
         if self.facts.open_transaction(owner):
             raise errors.ModelTransactionOpen(

@@ -384,6 +384,21 @@ def _check_settings(cls: type[migration.Migration], path: Path, tree: ast.Module
             line=_setting_line(tree, cls.__name__, "transactional"),
             remedy="write:  transactional = False",
         )
+    online: object = cls.online
+    if not isinstance(online, bool):
+        raise _bad(
+            path,
+            f"online has to be True or False, not {online!r}",
+            line=_setting_line(tree, cls.__name__, "online"),
+            remedy="write:  online = True",
+        )
+    if online and transactional is True:
+        raise _bad(
+            path,
+            "a live change goes through several transactions, and cannot be one",
+            line=_setting_line(tree, cls.__name__, "transactional"),
+            remedy="leave out  transactional = True  or  online = True",
+        )
     dialect: object = cls.sql_dialect
     if dialect is not None and not isinstance(dialect, str):
         raise _bad(

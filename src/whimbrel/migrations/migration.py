@@ -30,11 +30,17 @@ class Migration(row_verbs.RowVerbs, restructure.Restructuring):
     `depends_on` names migrations that come before this one; without it, every file with an
     earlier name does. `transactional = False` commits each step by itself where the engine
     could hold all of them in one transaction. `sql_dialect` says what raw SQL is written in.
+    `accepts` gives checks that may find something, each with the reason (see `accept`).
+    `keep` says whether, or for how long ("90 days"), what is overwritten or removed is kept.
+    `online = True` makes it a live change: old and new code work on the table at the same time.
     """
 
     depends_on: ClassVar[Sequence[str] | None] = None
     transactional: ClassVar[bool | None] = None
     sql_dialect: ClassVar[str | None] = None
+    accepts: ClassVar[Mapping[str, str]] = {}
+    keep: ClassVar[bool | str | None] = None
+    online: ClassVar[bool] = False
 
     def __init__(self, desk: desk.Desk) -> None:
         self._desk = desk
@@ -77,9 +83,9 @@ class Migration(row_verbs.RowVerbs, restructure.Restructuring):
         new = tables.NewTable(name=name, columns=parts, primary_key=key, comment=comment)
         self._desk.perform(ops.CreateTable(table=new))
 
-    def drop_table(self, name: str) -> None:
-        """Drop a table with its rows."""
-        self._desk.perform(ops.DropTable(table=name))
+    def drop_table(self, name: str, *, keep: ops.Keep = None) -> None:
+        """Drop a table with its rows; it is kept out of sight, `keep` says whether or how long."""
+        self._desk.perform(ops.DropTable(table=name, keep=keep))
 
     def rename_table(self, old: str, new: str) -> None:
         """Rename a table."""
@@ -131,25 +137,48 @@ class Migration(row_verbs.RowVerbs, restructure.Restructuring):
         self._desk.perform(ops.AddColumn(table=table, column=self._column(name, type, options)))
 
     def change_column(
-        self, table: str, name: str, type: str, *, accept_loss: bool = False, **options: object
+        self,
+        table: str,
+        name: str,
+        type: str,
+        *,
+        accept_loss: bool = False,
+        keep: ops.Keep = None,
+        **options: object,
     ) -> None:
         """Change a column's type and whatever else is said; the rest stays as it is.
 
-        Values that would not come back unchanged are refused, unless `accept_loss`.
+        Values that would not come back unchanged are refused, unless `accept_loss`. They are kept
+        then; `keep` says whether, or for how long.
         """
         column = self._column(name, type, options)
-        self._desk.perform(ops.ChangeColumn(table=table, column=column, accept_loss=accept_loss))
+        self._desk.perform(
+            ops.ChangeColumn(table=table, column=column, accept_loss=accept_loss, keep=keep)
+        )
 
     def rename_column(self, table: str, old: str, new: str) -> None:
         """Rename a column."""
         self._desk.perform(ops.RenameColumn(table=table, column=old, to=new))
 
     def remove_column(
-        self, table: str, name: str, type: str | None = None, **options: object
+        self,
+        table: str,
+        name: str,
+        type: str | None = None,
+        *,
+        keep: ops.Keep = None,
+        refill: str | None = None,
+        **options: object,
     ) -> None:
-        """Remove a column. With its type given, change() can bring back the (empty) column."""
+        """Remove a column. Its values are kept; `keep` says whether, or for how long.
+
+        Where they are not, change() can bring back the (empty) column if its type is given.
+        `refill` is an SQL expression over the other columns that brings its values back.
+        """
         was = self._column(name, type, options) if type else None
-        self._desk.perform(ops.RemoveColumn(table=table, column=name, was=was))
+        self._desk.perform(
+            ops.RemoveColumn(table=table, column=name, was=was, keep=keep, refill=refill)
+        )
 
     def _column(self, name: str, type: str, options: Mapping[str, object]) -> tables.Column:
         try:
@@ -280,6 +309,25 @@ class Migration(row_verbs.RowVerbs, restructure.Restructuring):
     def remove_constraint(self, table: str, name: str) -> None:
         """Remove a foreign key, check or unique constraint by its name."""
         self._desk.perform(ops.RemoveConstraint(table=table, name=name))
+
+    # --- checks -----------------------------------------------------------------------------
+
+    def accept(self, check: str, *, reason: str) -> None:
+        """Go on though a check finds something; the reason stands in plan and history."""
+        from whimbrel.migrations.checks import checker  # heavy, and seldom needed
+
+        if not checker.known(check):
+            raise errors.UsageError(
+                f"there is no check {check!r}",
+                object=f"checks: {', '.join(checker.slugs())}",
+                remedy="take the name that stands in brackets in the message",
+            )
+        if not reason.strip():
+            raise errors.UsageError(
+                f"accept({check!r}) needs the reason for which it is fine here",
+                remedy=f'self.accept("{check}", reason="…")',
+            )
+        self._desk.perform(ops.Accept(check=check, reason=" ".join(reason.split())))
 
     # --- SQL --------------------------------------------------------------------------------
 

@@ -12,7 +12,6 @@ import dataclasses
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from types import FrameType
 from typing import Any, Final, NoReturn
 
@@ -21,10 +20,11 @@ import sqlalchemy as sa
 from whimbrel import errors, words
 from whimbrel.engines import base, sqltext
 from whimbrel.journal import journal
+from whimbrel.migrations import along, failures, guests, keeping, kept_size, safely, sizes, touching
 from whimbrel.migrations import desk as desks
-from whimbrel.migrations import failures, guests, sizes
 from whimbrel.migrations import operations as ops
 from whimbrel.migrations import plan as plans
+from whimbrel.migrations.checks import watch as watching
 from whimbrel.migrations.operations import reversal
 from whimbrel.rows import keys, loop, work
 
@@ -65,6 +65,14 @@ class UnknownCount(int):
     __hash__ = int.__hash__
 
 
+def _with(reached: along.Reach, keeps: plans.Keeps | None) -> str:
+    if not reached.tables:
+        return ""
+    if keeps and reached.because:
+        return f"refused if rows of {reached.words} go along: {reached.because}"
+    return f"with rows of {reached.words}, which are {'kept, too' if keeps else 'not kept'}"
+
+
 class UnknownRows(list[tuple[object, ...]]):
     """The rows that a change will return: nothing may be read from them."""
 
@@ -86,6 +94,8 @@ class PlanDesk(desks.Desk):
         path: str = "",
         whole: bool = True,
         by_change: bool = False,
+        watch: watching.Watch | None = None,
+        safe: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, catalog=catalog, **kwargs)
@@ -96,6 +106,11 @@ class PlanDesk(desks.Desk):
         self.uncertain = ""
         self.whole = whole
         self._by_change = by_change
+        self.watch = watch
+        self.safe = safe
+        self._open_savepoints = 0
+        # A table whose users need not wait, because of which steps commit one by one: its name.
+        self.beside = ""
         self._recorded = {row.position: row for row in recorded}
         self._notes = notes
         self._path = path
@@ -106,11 +121,15 @@ class PlanDesk(desks.Desk):
         # A table that is too large for one transaction: its name.
         self.large = ""
         self._short_lived: errors.RefusedError | None = None
+        # What decides what is kept, on the way up.
+        self.keeper: keeping.Keeper | None = None
 
     # --- verbs --------------------------------------------------------------------------------
 
     def perform(self, operation: ops.Operation) -> object:
         self.position += 1
+        if self.keeper is not None:
+            self.keeper.see(operation)
         row = self._recorded.get(self.position)
         if row is not None and self._is_done(row, operation):
             self._add(operation, (), done=True)
@@ -121,6 +140,9 @@ class PlanDesk(desks.Desk):
         if isinstance(operation, ops.RowsOperation):
             self._plan_rows(operation)
             return UnknownCount()
+        if isinstance(operation, ops.Accept):
+            self._accept(operation)
+            return None
         self._sizes.follow(operation)
         try:
             desks.refuse_short_lived(operation, self.engine)
@@ -128,12 +150,14 @@ class PlanDesk(desks.Desk):
             if not self.whole:
                 raise
             self._short_lived = error
+        operation = self._safely(operation, fresh=row is None)
         statements = operation.statements(self.ddl)
-        if self.whole and any(statement.alone for statement in statements):
+        if self.whole and not self.beside and any(statement.alone for statement in statements):
             raise errors.UsageError(
                 f"{operation.describe()} cannot run inside a transaction",
                 remedy="put it in a migration of its own with:  transactional = False",
             )
+        self._see(operation, statements)
         self._add(operation, statements)
         self.statements.extend(statements)
         if isinstance(operation, ops.Execute):
@@ -144,8 +168,32 @@ class PlanDesk(desks.Desk):
         self.planned.apply(statements)
         return None
 
-    def savepoint(self) -> AbstractContextManager[None]:
-        return contextlib.nullcontext()
+    def _safely(self, operation: ops.Operation, *, fresh: bool) -> ops.Operation:
+        """Plan a step so that others can go on with its table, where it will be done so."""
+        watch = self.watch
+        if not self.safe or watch is None or self._open_savepoints or self._short_lived:
+            return operation
+        made = safely.rewritten(operation, self.ddl, large=watch.large, fresh=fresh)
+        if made is not operation:
+            self.beside = self.beside or made.table  # type: ignore[attr-defined]
+        return made
+
+    def _see(self, operation: ops.Operation, statements: Sequence[base.Statement] = ()) -> None:
+        """Let the checks look at a step, before its effect is planned."""
+        if self.watch is not None:
+            where = self._line()
+            self.watch.see(operation, statements, self.ddl, position=self.position, where=where)
+
+    def _accept(self, operation: ops.Accept) -> None:
+        if self.watch is not None:
+            self.watch.accepted[operation.check] = operation.reason
+        self._add(operation, ())
+
+    @contextlib.contextmanager
+    def savepoint(self) -> Iterator[None]:
+        self._open_savepoints += 1
+        yield
+        self._open_savepoints -= 1
 
     def go_by_steps(self) -> None:
         """Plan it step by step after all; raise RefusedError for what does not outlive a step."""
@@ -162,8 +210,16 @@ class PlanDesk(desks.Desk):
             self.large = self.large or operation.walked
             if not made.way.key.columns:
                 raise errors.NoKey(operation.walked, engine=self.engine.title)
+        self._see(operation)
         self._sizes.follow(operation, rows)
+        keeps = self._keeps(operation, made, rows)
+        if isinstance(operation, ops.Returning) and not self._recorded:
+            self._refuse_conflicts(operation)
         self.changed = self.changed or not isinstance(operation, ops.Batches)
+        because = "" if keeps else self._irreversible(operation)
+        reached = self._reached(operation)
+        if because and reached.because:
+            because = f"it takes rows of {reached.words} along: {reached.because}"
         self.steps.append(
             plans.PlannedStep(
                 position=self.position,
@@ -171,14 +227,45 @@ class PlanDesk(desks.Desk):
                 words=operation.describe(),
                 statements=operation.preview(made),
                 lock="",
-                reversible=not self._irreversible(operation),
-                irreversible_because=self._irreversible(operation),
+                reversible=not because,
+                irreversible_because=because,
                 where=self._line(),
-                note=self._how(made, rows, operation),
+                note="; ".join(
+                    filter(None, (self._how(made, rows, operation), _with(reached, keeps)))
+                ),
                 rows=rows,
+                keeps=keeps,
+                tables=(*touching.of_rows(operation), *reached.tables),
             )
         )
         return made
+
+    def _keeps(
+        self, operation: ops.RowsOperation, made: work.Work, rows: int | None
+    ) -> plans.Keeps | None:
+        """Return what a step will keep, and about how much that is."""
+        if self.keeper is None:
+            return None
+        time = self.keeper.time(operation, self.planned, self.engine)
+        if not time.on:
+            return None
+        store = keeping.store_of_rows(operation, made, "")
+        size = kept_size.of_rows(self.session, store, made.where, rows, time=time.words)
+        others = self._reached(operation).kept
+        return kept_size.with_others(self.session, size, store, made.where, others)
+
+    def _reached(self, operation: ops.RowsOperation) -> along.Reach:
+        """Return what a deletion takes along in other tables."""
+        if not isinstance(operation, ops.DeleteRows) or not self.planned.find(operation.table):
+            return along.Reach()
+        return along.reach(operation.table, self.planned, self.engine)
+
+    def _refuse_conflicts(self, operation: ops.Returning) -> None:
+        """Refuse what somebody changed since, as far as the tables are there under their names."""
+        try:
+            operation.refuse_conflicts(self.session)
+        except sa.exc.DBAPIError:
+            self.session.rollback()  # it comes back under this name by a step before
 
     def _how(self, made: work.Work, rows: int | None, operation: ops.RowsOperation) -> str:
         if rows is None:
@@ -239,6 +326,7 @@ class PlanDesk(desks.Desk):
             raise Undecided(
                 f"a loop asks the same again until the data changes: {operation.describe()}"
             )
+        self._see(operation)
         self._add(operation, operation.statements(self.ddl))
         try:
             result = self.send(operation, operation.statements(self.ddl))
@@ -283,6 +371,8 @@ class PlanDesk(desks.Desk):
             failures.again(row, self.session)
             return guests.answer_from_json(desks.recorded_text(row, self._notes) or "")
         self._add_model(sql)
+        if self.watch is not None:
+            self.watch.models(sql)
         if sort is sqltext.Kind.QUERY:
             return self._ask_model(sql, params, send)
         self.changed = True
@@ -317,8 +407,11 @@ class PlanDesk(desks.Desk):
             if self._fold(where, shape):
                 return
         because = ""
-        if operation.kind is not ops.Kind.QUERY and not done:
+        nothing = operation.kind is ops.Kind.QUERY or isinstance(operation, ops.Accept)
+        keeps = None if done else self._keeps_of_schema(operation)
+        if not nothing and not done and keeps is None:
             because = self._irreversible(operation)
+        touch = self._touch(operation) if not done else touching.Touch()
         self.steps.append(
             plans.PlannedStep(
                 position=self.position,
@@ -331,8 +424,38 @@ class PlanDesk(desks.Desk):
                 where=where,
                 done=done,
                 note="; ".join(operation.notes) if isinstance(operation, ops.Execute) else "",
+                keeps=keeps,
+                tables=touch.tables,
+                waits=touch.waits,
+                work=touch.work.words,
             )
         )
+
+    def _keeps_of_schema(self, operation: ops.Operation) -> plans.Keeps | None:
+        """Return what a change of the schema will keep of what it removes."""
+        kinds = ops.RemoveColumn | ops.DropTable | ops.ChangeColumn
+        if self.keeper is None or not isinstance(operation, kinds):
+            return None
+        time = self.keeper.time(operation, self.planned, self.engine)
+        if not time.on:
+            return None
+        table = self.planned.table(operation.table)
+        store = keeping.store_of_schema(operation, table, self, "")
+        if isinstance(operation, ops.ChangeColumn):
+            return kept_size.of_change(self.session, self.ddl, store, time=time.words)
+        rows = self._sizes.of_table(operation.table)
+        if not store.columns:
+            return plans.Keeps(rows=rows, bytes=0, time=time.words)  # it gets another name
+        return kept_size.of_rows(self.session, store, None, rows, time=time.words)
+
+    def _touch(self, operation: ops.Operation) -> touching.Touch:
+        """Return which tables a step touches, and who waits for it."""
+        if operation.kind in {ops.Kind.QUERY, ops.Kind.SESSION}:
+            return touching.Touch()
+        watch = self.watch
+        seen = [] if watch is None else [s for s in watch.sightings if s.position == self.position]
+        costs = watch.tolls if watch is not None else None
+        return touching.touch(operation, seen, costs, dialect=self.engine.dialect)
 
     def _add_model(self, sql: str, *, done: bool = False) -> None:
         shape = sqltext.shape(sql, self.engine.dialect)

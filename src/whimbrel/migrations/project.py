@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime as dt
 import getpass
-import io
 import os
 import secrets
 import socket
@@ -27,18 +27,24 @@ from whimbrel import errors, events
 from whimbrel.engines import base, registry
 from whimbrel.journal import journal, parts
 from whimbrel.migrations import (
+    by_hand,
     dry_report,
     dry_run,
-    guests,
+    keeping,
+    live,
     loader,
     patches,
-    planning,
+    planner,
+    pruning,
     runner,
     validation,
 )
 from whimbrel.migrations import graph as graphs
+from whimbrel.migrations import operations as ops
 from whimbrel.migrations import plan as plans
 from whimbrel.migrations import runs as watching
+from whimbrel.migrations.checks import checker
+from whimbrel.migrations.operations import give_back
 from whimbrel.proof import asking, rulebook, rules
 from whimbrel.rows import workers
 
@@ -116,6 +122,10 @@ class Project:
         self.tell = tell
         self.clock = clock
         self.command = command
+        # Changes of schema are done so that others can work on large tables meanwhile.
+        self.safe = True
+        # How far live changes are to go.
+        self.wish = live.NOTHING
         # What the run at work, or the last one, was to do; for who listens to its events.
         self.planned: plans.Plan | None = None
         self._rules = rulebook.read(config.rules)
@@ -149,7 +159,8 @@ class Project:
             known = _known(session, self.clock)
             self._refuse_history(graph, known, out_of_order=out_of_order)
             path = self._path(graph, known, direction, count=count, to=to)
-            return self._plan(session, graph, known, direction, path)
+            plan = self._planner().plan
+            return plan(session, graph, known, direction, path, safe=self.safe)
 
     def status(self) -> list[State]:
         """Return every migration, in order, with what this database has of it."""
@@ -308,9 +319,10 @@ class Project:
             path = self._path(graph, known, runner.UP, count=count, to=to)
             session.rollback()
             with self._looking() as looking:
-                plan = self._plan(looking, graph, known, runner.UP, path)
+                plan = self._planner().plan(looking, graph, known, runner.UP, path)
             if plan.problem is not None:
                 raise plan.problem
+            live.refuse_dry(plan)
             dry = dry_run.DryRun(
                 session,
                 setting=dataclasses.replace(self._setting(), sample=sample),
@@ -322,18 +334,45 @@ class Project:
             with loader.importable(self.config.root):
                 return dry.run([graph.files[id_] for id_ in path], plan, half)
 
-    def down(self, *, count: int | None = None, to: str | None = None) -> Outcome:
+    def down(
+        self, *, count: int | None = None, to: str | None = None, conflicts: str = ops.REFUSE
+    ) -> Outcome:
         """Take applied migrations back: the last one, the last `count`, or all after `to`.
 
-        A half-done migration is taken back first, step by step.
+        A half-done migration is taken back first, step by step. `conflicts` says what becomes of
+        values that the migration had changed and somebody changed since: with "refuse" nothing
+        is done (UndoConflicts), with "old" they go, with "new" they stay.
         """
+        conflicts = give_back.policy(conflicts)
         graph = self.graph()
         with self._working() as (session, lock, holder):
             known = journal.Journal(session, self.clock).migrations()
             self._refuse_history(graph, known, out_of_order=True)
             path = self._path(graph, known, runner.DOWN, count=count, to=to)
             session.commit()
-            return self._run(session, lock, holder, graph, known, runner.DOWN, path)
+            return self._run(session, lock, holder, graph, known, runner.DOWN, path, conflicts)
+
+    def prune(
+        self,
+        *,
+        older_than: dt.timedelta | None = None,
+        run: int | None = None,
+        dry_run: bool = False,
+    ) -> list[pruning.Pruned]:
+        """Remove what migrations have kept for longer than they shall; return all that was kept.
+
+        With `older_than` that is what is older, with `run` all that one run has kept. What is
+        removed cannot be given back by `down` any more.
+        """
+        if dry_run:
+            with self._looking() as session:
+                return pruning.prune(
+                    session, older_than=older_than, run=run, only_look=True, clock=self.clock
+                )
+        with self._working() as (session, _lock, _holder):
+            return pruning.prune(
+                session, older_than=older_than, run=run, only_look=False, clock=self.clock
+            )
 
     def baseline(self, *, to: str | None = None) -> tuple[str, ...]:
         """Declare migrations as applied without running them; return which."""
@@ -358,27 +397,7 @@ class Project:
         graph = self.graph()
         with self._working() as (session, _lock, _holder):
             notes = journal.Journal(session, self.clock)
-            rows = {row.id: row for row in notes.migrations()}
-            if wanted in rows and wanted not in graph.files:
-                notes.remove_migration(wanted)
-                session.commit()
-                return f"{wanted} is no longer in the history; its file is gone"
-            id_ = graph.find(wanted)
-            if id_ not in rows:
-                raise errors.UsageError(
-                    f"migration {id_} is not applied, so there is nothing to accept",
-                    database=self.url,
-                    remedy="whimbrel status",
-                )
-            if rows[id_].status in journal.HALF:
-                raise errors.UsageError(
-                    f"migration {id_} is half done; its file may be corrected freely",
-                    database=self.url,
-                    remedy="whimbrel up",
-                )
-            notes.accept_fingerprint(id_, graph.files[id_].fingerprint)
-            session.commit()
-            return f"{id_} is accepted as its file is now"
+            return by_hand.accept(session, notes, graph, wanted, url=self.url)
 
     def resolve(self, wanted: str, position: int, *, done: bool) -> str:
         """Say of a step that was about to happen whether it did, by a person's word."""
@@ -386,27 +405,50 @@ class Project:
         id_ = graph.find(wanted)
         with self._working() as (session, _lock, _holder):
             notes = journal.Journal(session, self.clock)
-            row = next((r for r in notes.migrations() if r.id == id_), None)
-            steps = notes.steps(row.run) if row is not None and row.run is not None else []
-            step = next((s for s in steps if s.position == position), None)
-            if step is None or step.status == "done":
-                raise errors.UsageError(
-                    f"step {position} of {id_} is not in doubt",
-                    database=self.url,
-                    remedy="whimbrel status",
-                )
-            if done:
-                notes.finish_step(step.run, position, rows_changed=None, seconds=None)
-            else:
-                notes.forget_step(step.run, position)
+            return by_hand.resolve(session, notes, id_, position, done=done, url=self.url)
+
+    # --- live changes -------------------------------------------------------------------------
+
+    def complete(self, wanted: str) -> str:
+        """End a live change: remove the old shape; return the migration.
+
+        Raises NoLiveChange, WrongPhase, RowsAstray, LockNotHad.
+        """
+        with self._at_live(wanted) as (working, file):
+            live.conductor().complete(working, file, self.config.online)
+            return file.id
+
+    def revert(self, wanted: str, *, accept_loss: bool = False) -> str:
+        """Take a live change back; return the migration.
+
+        Raises WouldLose where rows would be changed or lost, unless `accept_loss`: what they
+        have is kept then. Raises NoLiveChange, WrongPhase, LockNotHad.
+        """
+        wish = dataclasses.replace(self.wish, accept_loss=accept_loss)
+        with self._at_live(wanted) as (working, file):
+            live.conductor().revert(working, file, self.config.online, wish)
+            return file.id
+
+    @contextmanager
+    def _at_live(self, wanted: str) -> Iterator[tuple[runner.Runner, loader.MigrationFile]]:
+        graph = self.graph()
+        file = graph.files[graph.find(wanted)]
+        with self._working() as (session, lock, holder):
+            known = journal.Journal(session, self.clock).migrations()
+            self._refuse_history(graph, known, out_of_order=True)
             session.commit()
-            return f"step {position} of {id_}: {'it happened' if done else 'it did not happen'}"
+            with loader.importable(self.config.root):
+                yield self._runner(session, lock, holder), file
 
     # --- sessions -----------------------------------------------------------------------------
 
     def open_looking(self) -> base.Session:
         """Open a session that cannot write; whoever opened it closes it."""
         return registry.open_session(self._url, read_only=True)
+
+    def open_working(self) -> base.Session:
+        """Open a session that may write, without the lock; whoever opened it closes it."""
+        return registry.open_session(self._url)
 
     @contextmanager
     def _looking(self) -> Iterator[base.Session]:
@@ -475,6 +517,10 @@ class Project:
             replicas=self.database.replicas,
         )
 
+    def _keep(self) -> keeping.Time:
+        """Return how long what migrations overwrite or remove is kept here."""
+        return keeping.read(self.database.keep, keeping.Time(on=True))
+
     def _holder(self) -> base.Holder:
         return base.Holder(
             run=secrets.token_hex(8),
@@ -521,7 +567,8 @@ class Project:
         applied = [row.id for row in known if row is not half]
         if half is None:
             if direction == runner.UP:
-                return graph.up_path(set(applied), count=count, to=to)
+                going = live.going(known, self.wish)
+                return [*going, *graph.up_path(set(applied), count=count, to=to)][:count]
             return graph.down_path(applied, count=count, to=to)
         going_up = half.status == journal.Applied.HALF_UP
         if direction == runner.UP and not going_up:
@@ -544,137 +591,43 @@ class Project:
             steps = journal.Journal(session, self.clock).steps(half.run or 0)
         return sum(step.status == "done" for step in steps)
 
-    # --- planning -----------------------------------------------------------------------------
-
-    def _plan(
-        self,
-        session: base.Session,
-        graph: graphs.Graph,
-        known: Sequence[journal.MigrationRow],
-        direction: str,
-        path: Sequence[str],
-    ) -> plans.Plan:
-        planned = session.engine.planned(session)
-        rows = {row.id: row for row in known}
-        made: list[plans.MigrationPlan] = []
-        doubt = ""
-        for id_ in path:
-            plan = self._plan_one(
-                session,
-                graph.files[id_],
-                direction,
-                planned,
-                rows.get(id_),
-                doubt,
-                changed=any(earlier.steps for earlier in made),
-            )
-            made.append(plan)
-            if plan.undecided and not doubt:
-                doubt = f"{id_} decides while running what this one will find"
-            if plan.problem:
-                break
-        return plans.Plan(
-            database=session.url,
-            engine=session.engine.title,
-            direction=direction,
-            migrations=tuple(made),
+    def _planner(self) -> planner.Planner:
+        return planner.Planner(
+            config=self.config,
+            database=self.database,
+            clock=self.clock,
+            keep=self._keep(),
+            wish=self.wish,
         )
-
-    def _plan_one(
-        self,
-        session: base.Session,
-        file: loader.MigrationFile,
-        direction: str,
-        planned: base.Planned,
-        row: journal.MigrationRow | None,
-        doubt: str,
-        *,
-        changed: bool,
-    ) -> plans.MigrationPlan:
-        notes = journal.Journal(session, self.clock)
-        half = row is not None and row.status in journal.HALF and row.run is not None
-        recorded = notes.steps(row.run) if half and row is not None and row.run else []
-        if direction == runner.DOWN and row is not None and row.status == journal.Applied.HALF_UP:
-            return _take_back_plan(file, recorded)
-        desk = planning.PlanDesk(
-            session,
-            catalog=planned,
-            migration=file.id,
-            sql_dialect=file.cls.sql_dialect or self.database.sql_dialect,
-            recorded=recorded,
-            notes=notes,
-            path=str(file.path),
-            whole=runner.runs_whole(file, session.engine) and not half,
-            by_change=loader.defines(file.cls, "change"),
-            setting=workers.Setting(config=self.database.rows),
-        )
-        # What earlier migrations of this plan change is not there yet, either.
-        desk.changed = changed
-        undecided: str | None = None
-        problem: errors.WhimbrelError | None = None
-        before: tuple[str, ...] = ()
-        after: tuple[str, ...] = ()
-        try:
-            if direction == runner.UP:
-                before, after = validation.planned(file, session, resumes=bool(recorded))
-            if direction == runner.DOWN and not runner.can_go_down(file):
-                raise errors.Irreversible(
-                    f"migration {file.id}",
-                    why="it has no down()",
-                    remedy="write down(), or restore a backup",
-                )
-            self._walk(file, direction, desk)
-            if desk.large and desk.whole and file.cls.transactional is None:
-                desk.go_by_steps()
-        except planning.Undecided as reason:
-            undecided = str(reason)
-        except errors.WhimbrelError as error:
-            uncertain = doubt or desk.uncertain
-            if uncertain and isinstance(error, errors.RefusedError):
-                undecided = f"{uncertain} ({error.what})"
-            else:
-                error.where = error.where or runner.where(error, file, direction)
-                error.database = error.database or session.url
-                error.left = "nothing was changed"
-                problem = error
-        except Exception as error:  # noqa: BLE001 - the migration is foreign code
-            cause = f"{type(error).__name__}: {session.engine.cause(error)}"
-            if desk.changed or doubt:
-                at = runner.where(error, file, direction)
-                undecided = f"the migration stopped with {cause} ({at}), perhaps because its \
-changes were not made"
-            else:
-                problem = runner.planning_failed(error, file, direction, session, cause)
-        finally:
-            session.rollback()
-        return plans.MigrationPlan(
-            id=file.id,
-            direction=direction,
-            doc=file.doc,
-            whole=desk.whole,
-            rebuilds=session.engine.rebuilds(desk.statements),
-            reversible=loader.defines(file.cls, "down")
-            or (runner.can_go_down(file) and all(step.reversible for step in desk.steps)),
-            steps=tuple(desk.steps),
-            undecided=undecided,
-            problem=problem,
-            resumes=bool(recorded),
-            too_large=desk.large,
-            rules_before=before,
-            rules_after=after,
-        )
-
-    def _walk(self, file: loader.MigrationFile, direction: str, desk: planning.PlanDesk) -> None:
-        # What the migration prints ("5,000 of 20,000 done") would not be true of a plan.
-        with (
-            loader.importable(self.config.root),
-            guests.models_on(desk.session, desk, planning=True) as guest,
-            contextlib.redirect_stdout(io.StringIO()),
-        ):
-            runner.perform(file, direction, desk)
-            desk.add_elsewhere(guest.elsewhere)
 
     # --- running ------------------------------------------------------------------------------
+
+    def _runner(
+        self,
+        session: base.Session,
+        lock: base.RunLock,
+        holder: base.Holder,
+        conflicts: str = ops.REFUSE,
+    ) -> runner.Runner:
+        return runner.Runner(
+            session,
+            holder=holder,
+            lock=lock,
+            sql_dialect=self.database.sql_dialect,
+            tell=self.tell,
+            clock=self.clock,
+            setting=self._setting(),
+            keep=self._keep(),
+            conflicts=conflicts,
+            safe=self.safe,
+        )
+
+    def _go(self, working: runner.Runner, file: loader.MigrationFile, direction: str) -> None:
+        """Take a live change on, or back."""
+        if direction == runner.UP:
+            live.conductor().up(working, file, self.config.online, self.wish)
+        else:
+            live.conductor().revert(working, file, self.config.online, self.wish)
 
     def _run(
         self,
@@ -685,37 +638,38 @@ changes were not made"
         known: Sequence[journal.MigrationRow],
         direction: str,
         path: Sequence[str],
+        conflicts: str = ops.REFUSE,
     ) -> Outcome:
         started = self.clock.seconds()
         with self._looking() as looking:
-            plan = self._plan(looking, graph, known, direction, path)
+            plan = self._planner().plan(
+                looking, graph, known, direction, path, conflicts, safe=self.safe
+            )
         if plan.problem is not None:
             raise plan.problem
+        for one in plan.migrations:
+            if not one.resumes and not one.live:
+                checker.refuse(one.findings, database=plan.database)
         rows = {row.id: row for row in known}
         self.planned = plan
         self.tell(events.RunStarted(direction=direction, migrations=tuple(path), database=self.url))
-        working = runner.Runner(
-            session,
-            holder=holder,
-            lock=lock,
-            sql_dialect=self.database.sql_dialect,
-            tell=self.tell,
-            clock=self.clock,
-            setting=self._setting(),
-        )
+        working = self._runner(session, lock, holder, conflicts)
         done: list[str] = []
         with loader.importable(self.config.root):
             for id_ in path:
                 row = rows.get(id_)
                 file = graph.files[id_]
-                if (
+                planned = plan.of(id_)
+                if planned is not None and planned.live:
+                    self._go(working, file, direction)
+                elif (
                     direction == runner.DOWN
                     and row is not None
                     and row.status == journal.Applied.HALF_UP
                 ):
                     working.take_back(file, row)
                 else:
-                    working.run(file, direction, plan.of(id_))
+                    working.run(file, direction, planned)
                 done.append(id_)
         seconds = self.clock.seconds() - started
         self.tell(events.RunDone(direction=direction, migrations=tuple(done), seconds=seconds))
@@ -725,33 +679,6 @@ changes were not made"
 def _known(session: base.Session, clock: clocks.Clock) -> list[journal.MigrationRow]:
     notes = journal.Journal(session, clock)
     return notes.migrations() if notes.exists() else []
-
-
-def _take_back_plan(
-    file: loader.MigrationFile, recorded: Sequence[journal.StepRow]
-) -> plans.MigrationPlan:
-    steps = [
-        plans.PlannedStep(
-            position=number,
-            kind=row.kind,
-            words=f"take back: {row.step}",
-            statements=(),
-            lock="",
-            reversible=False,
-        )
-        for number, row in enumerate(reversed(recorded), start=1)
-        if row.kind not in {"query", "session"}
-    ]
-    return plans.MigrationPlan(
-        id=file.id,
-        direction=runner.DOWN,
-        doc=file.doc,
-        whole=False,
-        rebuilds=False,
-        reversible=False,
-        steps=tuple(steps),
-        undecided="the catalog is asked about the step that was interrupted",
-    )
 
 
 def _user() -> str:

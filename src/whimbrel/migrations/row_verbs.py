@@ -36,10 +36,12 @@ class RowVerbs:
         reverse: Expressions | None = None,
         max_rejects: int | None = None,
         workers: int | None = None,
+        keep: ops.Keep = None,
     ) -> int:
         """Set columns of the rows of a table; return how many rows were changed.
 
-        `reverse` says what brings the values before back, for change().
+        `reverse` says what brings the values before back, for change(). Without it they are kept
+        for it; `keep` says whether, or for how long ("90 days").
         """
         return self._rows(
             ops.Backfill(
@@ -49,6 +51,7 @@ class RowVerbs:
                 backwards=_texts(reverse) if reverse is not None else None,
                 max_rejects=max_rejects,
                 workers=workers,
+                keep=keep,
             )
         )
 
@@ -86,10 +89,16 @@ class RowVerbs:
         where: str | None = None,
         max_rejects: int | None = None,
         workers: int | None = None,
+        keep: ops.Keep = None,
     ) -> int:
-        """Delete rows of a table, all of them without `where`; return how many."""
+        """Delete rows of a table, all of them without `where`; return how many.
+
+        They are kept, so that they can come back; `keep` says whether, or for how long.
+        """
         return self._rows(
-            ops.DeleteRows(table=table, where=where, max_rejects=max_rejects, workers=workers)
+            ops.DeleteRows(
+                table=table, where=where, max_rejects=max_rejects, workers=workers, keep=keep
+            )
         )
 
     def transform(
@@ -104,6 +113,7 @@ class RowVerbs:
         max_rejects: int | None = None,
         workers: int | None = None,
         processes: int | None = None,
+        keep: ops.Keep = None,
     ) -> int:
         """Put each row of `source` through a function and write what it returns to `target`.
 
@@ -111,9 +121,9 @@ class RowVerbs:
         (or an instance of the model) and returns one, several (a list, a generator), or None for
         no row; with `batched` it gets and returns lists. If source and target are the same, what
         it returns replaces the row it was given (None leaves it as it is). `columns` names those
-        that it needs, `processes` has it run in so many helper processes. Returns how many rows
-        were written. The function may be called again for a row whose batch failed, and has no
-        database.
+        that it needs, `processes` has it run in so many helper processes; `keep` says whether, or
+        for how long, values that are replaced are kept. Returns how many rows were written. The
+        function may be called again for a row whose batch failed, and has no database.
         """
         operation = ops.Transform(
             source=_table(source),
@@ -127,6 +137,7 @@ class RowVerbs:
             max_rejects=max_rejects,
             workers=workers,
             processes=processes,
+            keep=keep,
         )
         desk, self._desk = self._desk, cast("desk.Desk", _Busy(operation.name))
         try:

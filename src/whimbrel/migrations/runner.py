@@ -12,14 +12,27 @@ import sqlalchemy as sa
 from whimbrel import clock as clocks
 from whimbrel import config, errors, events, words
 from whimbrel.engines import base
-from whimbrel.journal import journal, parts
-from whimbrel.migrations import batched, guests, loader, planning, stepwise, undo, validation, whole
+from whimbrel.journal import journal, kept, parts
+from whimbrel.migrations import (
+    batched,
+    guests,
+    keeping,
+    loader,
+    planning,
+    stepwise,
+    undo,
+    validation,
+    whole,
+)
 from whimbrel.migrations import desk as desks
+from whimbrel.migrations import operations as ops
 from whimbrel.migrations import plan as plans
 from whimbrel.proof import rules
 from whimbrel.rows import workers
 
 UP, DOWN, TAKE_BACK = "up", "down", "take back"
+# The last run of a live change.
+COMPLETE = "complete"
 
 
 def runs_whole(file: loader.MigrationFile, engine: base.Engine) -> bool:
@@ -27,9 +40,20 @@ def runs_whole(file: loader.MigrationFile, engine: base.Engine) -> bool:
     return engine.can.transactional_ddl and file.cls.transactional is not False
 
 
-def perform(file: loader.MigrationFile, direction: str, desk: desks.Desk) -> None:
-    """Call the migration's own method with a desk; change() is reversed for down."""
+def perform(
+    file: loader.MigrationFile,
+    direction: str,
+    desk: desks.Desk,
+    given: keeping.Given | None = None,
+) -> None:
+    """Call the migration's own method with a desk; change() is reversed for down.
+
+    `given` is what the way up has kept.
+    """
     migration = file.cls(desk)
+    if direction == UP:
+        for check, reason in file.cls.accepts.items():
+            migration.accept(check, reason=reason)
     if not loader.defines(file.cls, "change"):
         getattr(migration, direction)()
         desk.refuse_missing()
@@ -50,8 +74,23 @@ def perform(file: loader.MigrationFile, direction: str, desk: desks.Desk) -> Non
     with guests.models_on(desk.session, recorder, planning=True):
         file.cls(recorder).change()  # type: ignore[attr-defined]
     done: list[undo.Noted] = [(operation, None) for operation in recorder.operations]
-    for operation in undo.reversed_operations(done, desk):
+    for operation in undo.reversed_operations(done, desk, given):
         desk.perform(operation)
+
+
+def keeper(file: loader.MigrationFile, time: keeping.Time) -> keeping.Keeper:
+    """Return what decides what a migration keeps; `time` is how long things are kept here."""
+    values = loader.defines(file.cls, "change")
+    return keeping.Keeper(time, said=file.cls.keep, values=values)
+
+
+def last_up(notes: journal.Journal, migration: str) -> int | None:
+    """Return the number of the run that applied a migration."""
+    for run in notes.runs():
+        applied = run.direction in {UP, COMPLETE} and run.status == journal.Status.DONE
+        if run.migration == migration and applied:
+            return run.id
+    return None
 
 
 def can_go_down(file: loader.MigrationFile) -> bool:
@@ -72,8 +111,14 @@ class Runner:
         tell: events.Listener,
         clock: clocks.Clock,
         setting: workers.Setting,
+        keep: keeping.Time,
+        conflicts: str = ops.REFUSE,
+        safe: bool = False,
     ) -> None:
+        self.safe = safe
         self.setting = setting
+        self.keep = keep
+        self.conflicts = conflicts
         self.session = session
         self.engine = session.engine
         self.notes = journal.Journal(session, clock)
@@ -144,6 +189,9 @@ class Runner:
         started = self.clock.seconds()
         large = file.cls.transactional is True
         desk = whole.WholeDesk(self.session, run=run, large=large, **self._desk_options(file))
+        desk.safe = self.safe
+        given = self._kept(file, direction, desk, run)
+        self.session.rollback()
         # Undecided: a rebuild may still come, and cannot be prepared for later.
         rebuilds = plan is None or plan.rebuilds or plan.undecided is not None
         try:
@@ -151,7 +199,7 @@ class Runner:
             measured = validator.measure() if validator is not None else {}
             with guests.models_on(self.session, desk) as guest:
                 desk.guests = guest
-                perform(file, direction, desk)
+                perform(file, direction, desk, given)
             desk.end()
             self.engine.after_models(self.session, guest.explicit_keys)
             if validator is not None:
@@ -160,6 +208,7 @@ class Runner:
             self.notes.write_steps(desk.rows)
             self._finish(file, direction, run, seconds=self.clock.seconds() - started,
                          steps=desk.position)  # fmt: skip
+            self._given_back(given)
             self.lock.check()
             self.session.commit()
         except batched.TooLarge:
@@ -178,7 +227,30 @@ class Runner:
                 raise
             raise failed from error
         self.engine.end_migration(self.session)
+        self._drop(given)
         return desk.position
+
+    # --- what is kept -------------------------------------------------------------------------
+
+    def _kept(
+        self, file: loader.MigrationFile, direction: str, desk: desks.Desk, run: int
+    ) -> keeping.Given | None:
+        """Let a desk keep on the way up; return what was kept, on the way down."""
+        if direction == UP:
+            desk.keeping = keeping.Keeping(desk, keeper(file, self.keep), run=run)
+            return None
+        up = last_up(self.notes, file.id)
+        return keeping.given(self.session, up, policy=self.conflicts, clock=self.clock)
+
+    def _given_back(self, given: keeping.Given | None) -> None:
+        """Write, with the end of the run, what is kept no more."""
+        if given is not None:
+            stores = [row.store for row in given.taken]
+            kept.Kept(self.session, self.clock).gone(stores, kept.GoneBy.GIVEN_BACK)
+
+    def _drop(self, given: keeping.Given | None) -> None:
+        if given is not None:
+            keeping.drop(self.session, given.taken)
 
     # --- step by step -------------------------------------------------------------------------
 
@@ -194,6 +266,9 @@ class Runner:
         desk = stepwise.StepDesk(
             self.session, run=run, notes=self.notes, lock=self.lock, **self._desk_options(file)
         )
+        desk.safe = self.safe and direction == UP
+        given = self._kept(file, direction, desk, run)
+        self.session.commit()
         try:
             measured: validation.Measured = {}
             if validator is not None:
@@ -202,7 +277,7 @@ class Runner:
                 self.session.commit()
             with guests.models_on(self.session, desk) as guest:
                 desk.guests = guest
-                perform(file, direction, desk)
+                perform(file, direction, desk, given)
             desk.end()
             self.engine.after_models(self.session, guest.explicit_keys)
             if validator is not None:
@@ -211,6 +286,7 @@ class Runner:
                     validator.after(measured)
             self._finish(file, direction, run, seconds=self.clock.seconds() - started,
                          steps=desk.position)  # fmt: skip
+            self._given_back(given)
             self.lock.check()
             self.session.commit()
         except BaseException as error:
@@ -223,6 +299,7 @@ class Runner:
             if failed is error:
                 raise
             raise failed from error
+        self._drop(given)
         return desk.position
 
     def _half(self, file: loader.MigrationFile, direction: str, run: int) -> None:
@@ -266,7 +343,11 @@ class Runner:
             self.session.rollback()
         done: list[undo.Noted] = list(collector.collected)
         undo.refuse_unless_void(collector.model_statements, done, dialect=self.engine.dialect)
-        operations = undo.reversed_operations(done, collector)
+        given = keeping.given(self.session, half.run, policy=self.conflicts, clock=self.clock)
+        operations = undo.reversed_operations(done, collector, given)
+        if self._unfinished(file.id, TAKE_BACK) is None:
+            undo.refuse_conflicts(operations, self.session)
+        self.session.rollback()
         run = self._begin(file, TAKE_BACK, by_steps=True, plan=None)
         desk = stepwise.ReverseDesk(
             self.session, run=run, notes=self.notes, lock=self.lock, **self._desk_options(file)
@@ -286,6 +367,7 @@ class Runner:
                 steps=desk.position,
             )
             self.notes.remove_migration(file.id)
+            self._given_back(given)
             self.lock.check()
             self.session.commit()
         except BaseException as error:
@@ -295,6 +377,7 @@ class Runner:
             if failed is error:
                 raise
             raise failed from error
+        self._drop(given)
         self.tell(
             events.MigrationDone(
                 migration=file.id,

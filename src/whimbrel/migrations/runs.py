@@ -6,6 +6,7 @@ while it waits about once a second. Doing what is asked is the work of `rows.wal
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import sqlalchemy as sa
 from whimbrel import clock as clocks
 from whimbrel import errors, words
 from whimbrel.engines import base
-from whimbrel.journal import journal, parts, sums
+from whimbrel.journal import forecasts, journal, parts, sums
 
 # Who has one writer alone lets others in only between two batches, and that is a short moment.
 TRY_SECONDS: Final = 20.0
@@ -47,13 +48,15 @@ class StepState:
 
     `rate` is rows read per second over the latest batches of all workers, the waits between
     them included. `rows_left` is about how many rows are left, judged by how far the keys are
-    from their end; None where the key is not one whole number.
+    from their end; None where the key is not one whole number. `expected` is how long it was
+    expected to take, once it is done.
     """
 
     step: journal.StepRow
     parts: tuple[parts.PartRow, ...] = ()
     rate: float | None = None
     rows_left: int | None = None
+    expected: forecasts.Row | None = None
 
     @property
     def read(self) -> int:
@@ -161,7 +164,13 @@ def view(
     kept = sums.kept(session)
     known = parts.Parts(session, row.id, clock)
     running = row.status == journal.Status.RUNNING
-    steps = tuple(_step(session, known, step, kept=kept) for step in notes.steps(row.id))
+    foreseen = {one.position: one for one in forecasts.read(session, run=row.id)}
+    steps = tuple(
+        dataclasses.replace(
+            _step(session, known, step, kept=kept), expected=foreseen.get(step.position)
+        )
+        for step in notes.steps(row.id)
+    )
     return RunView(
         run=row,
         alive=_alive(session, clock) if running else None,

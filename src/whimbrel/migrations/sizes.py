@@ -36,6 +36,21 @@ class Sizes:
         self._planned[name] = counted
         return counted
 
+    def of_table(self, name: str) -> int | None:
+        """Return about how many rows a table will have, as far as that is known."""
+        if name in self._planned:
+            return self._planned[name]
+        quoted = self._session.engine.quote(name)
+        try:
+            sql = f"SELECT count(*) FROM (SELECT 1 FROM {quoted} LIMIT {self._limit + 1}) AS few"
+            counted = int(str(self._session.fetch(sql)[0][0]))
+        except sa.exc.DBAPIError:
+            self._session.rollback()
+            return None
+        if counted > self._limit:
+            counted = max(counted, self._session.engine.estimate(self._session, name) or 0)
+        return counted
+
     def is_large(self, rows: int | None) -> bool:
         """Whether so many rows are too many for one transaction; unknown is not."""
         return rows is not None and rows > self._limit

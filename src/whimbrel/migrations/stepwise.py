@@ -21,7 +21,7 @@ from whimbrel import clock as clocks
 from whimbrel import errors, events
 from whimbrel.engines import base, sqltext
 from whimbrel.journal import journal, parts, values
-from whimbrel.migrations import batched, failures, guests
+from whimbrel.migrations import batched, failures, guests, safely
 from whimbrel.migrations import desk as desks
 from whimbrel.migrations import operations as ops
 from whimbrel.rows import loop, walker, workers
@@ -79,6 +79,8 @@ class StepDesk(desks.Desk):
         self.position += 1
         words = operation.describe()
         row = self.recorded.get(self.position)
+        if self.keeping is not None:
+            self.keeping.see(operation)
         desks.refuse_short_lived(operation, self.engine)
         if row is not None:
             self._recognise(row, words, operation.content())
@@ -88,8 +90,13 @@ class StepDesk(desks.Desk):
             return self._in_batches(operation)
         if row is not None and self._decide(row, operation):
             return self._replay(row, operation)
+        if self.safe and not self._open_savepoints:
+            large = safely.Large(self.session)
+            operation = safely.rewritten(operation, self.ddl, large=large, fresh=row is None)
         self.tell(events.StepStarted(migration=self.migration, position=self.position, step=words))
         started = self.clock.seconds()
+        if self.keeping is not None and not self._open_savepoints:
+            operation = self.keeping.schema(operation)
         try:
             result = self._send_by_kind(operation)
         except Exception as error:
@@ -155,10 +162,13 @@ class StepDesk(desks.Desk):
         words, started = operation.describe(), self.clock.seconds()
         self.tell(events.StepStarted(migration=self.migration, position=self.position, step=words))
         made = self.task(operation)
+        fresh = self.position not in self.recorded
+        # Inside of a savepoint no table can be made that keeps anything, on some engines.
+        if self.keeping is not None and not self._open_savepoints:
+            made = self.keeping.rows(operation, made, fresh=fresh)
         step = self.step(operation, made, run=self.run)
         if self._open_savepoints:
             return self._small_in_savepoint(operation, step)
-        fresh = self.position not in self.recorded
         if fresh:
             self._prepare(operation, step)
         else:
@@ -167,6 +177,7 @@ class StepDesk(desks.Desk):
         totals = step.committed(self.session, self._owner, self.lock.check, fresh=fresh)
         self.half_done = 0
         self.engine.after_models(self.session, operation.explicit_keys(self.catalog))
+        self.notice(operation)
         self._finish_rows(operation, self.position, totals.written, started)
         return totals.written
 
@@ -200,6 +211,8 @@ class StepDesk(desks.Desk):
         batched.refuse_without_transactions(operation, self.session)
         self.flush()
         self.session.begin()
+        if self.keeping is not None:
+            self.keeping.make(operation, step.task)
         ranges = step.ranges(self.session)
         parts.Parts(self.session, self.run, self.clock).write(
             self.position,
@@ -408,6 +421,8 @@ class StepDesk(desks.Desk):
         if self.engine.can.transactional_ddl and not alone and not self._may_commit(operation):
             return self._change_schema_in_transaction(operation, statements)
         before = operation.before(self.catalog)
+        if self.keeping is not None:
+            self.keeping.list_schema(operation)
         self._note(operation, _ABOUT_TO, before=before)
         self.flush()
         self._in_doubt.add(self.position)
@@ -439,6 +454,8 @@ class StepDesk(desks.Desk):
         self.engine.begin_migration(self.session, rebuilds=self.engine.rebuilds(statements))
         try:
             self.engine.before_ddl(self.session)
+            if self.keeping is not None:
+                self.keeping.list_schema(operation)
             result = self.send(operation, statements)
             self.engine.before_commit(self.session)
             self._note(operation, _DONE, before=before)
@@ -457,6 +474,8 @@ class StepDesk(desks.Desk):
         if isinstance(operation, ops.Execute) and operation.partly(self.catalog, before):
             return  # a part of it may have happened: a person has to look
         self.notes.forget_step(self.run, self.position)
+        if self.keeping is not None:
+            self.keeping.forget()
         self._in_doubt.discard(self.position)
         self.session.commit()
 
@@ -472,6 +491,8 @@ class StepDesk(desks.Desk):
         if leftovers:
             with contextlib.suppress(sa.exc.DBAPIError):  # the first error is what counts
                 self.send(operation, leftovers)
+            if not self.session.gone:
+                self.session.commit()
 
     # --- resuming -----------------------------------------------------------------------------
 
@@ -712,7 +733,8 @@ class CollectDesk(StepDesk):
                 raise EndOfSteps
             return row.rows_changed or 0
         if row.status != _DONE and not self._decide(row, operation):
-            self.clear_away(operation)
+            before = json.loads(row.noted or "{}").get("before", {})
+            self.clear_away(safely.begun(operation, before))
             raise EndOfSteps
         failures.again(row, self.session)
         noted = json.loads(row.noted or "{}")

@@ -7,16 +7,19 @@ a table or column that the same migration made; otherwise we refuse, and say whi
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-import sqlglot
-from sqlglot import exp
+from typing import cast
 
 from whimbrel import errors, tables
+from whimbrel.engines import base
+from whimbrel.journal import journal, kept
 from whimbrel.migrations import desk as desks
+from whimbrel.migrations import keeping, stores
+from whimbrel.migrations import made as made_
 from whimbrel.migrations import operations as ops
-from whimbrel.migrations.operations import reversal
+from whimbrel.migrations import plan as plans
+from whimbrel.migrations.operations import look_up, reversal
 
 Noted = tuple[ops.Operation, dict[str, object] | None]
 
@@ -28,17 +31,103 @@ class Refill(ops.Backfill):
     after: ops.Operation | None = None
 
 
-def reversed_operations(done: Sequence[Noted], desk: desks.Desk) -> list[ops.Operation]:
+def reversed_operations(
+    done: Sequence[Noted], desk: desks.Desk, given: keeping.Given | None = None
+) -> list[ops.Operation]:
     """Return what takes a list of operations back, last first; raise Irreversible.
 
-    `done` pairs each operation with what the journal noted before it (None: it never ran).
+    `done` pairs each operation with what the journal noted before it (None: it never ran);
+    `given` is what they had kept.
     """
-    made = _Made()
+    made = made_.Made()
     reverses: list[list[ops.Operation]] = []
     for operation, before in done:
-        reverses.append(_reverse(operation, before, made, desk))
+        row = given.take(operation) if given is not None else None
+        if given is not None and row is not None:
+            reverses.append(_give_back(row, given.policy))
+        else:
+            reverses.append(_reverse(operation, before, made, desk))
         made.see(operation)
-    return _refilled_together([operation for group in reversed(reverses) for operation in group])
+    operations = [operation for group in reversed(reverses) for operation in group]
+    return _refilled_together(_knowing_later(operations))
+
+
+def refuse_conflicts(operations: Sequence[ops.Operation], session: base.Session) -> None:
+    """Raise UndoConflicts, before anything is given back, for values that were changed since."""
+    for operation in operations:
+        if isinstance(operation, ops.Returning):
+            operation.refuse_conflicts(session)
+
+
+def _give_back(row: kept.KeptRow, policy: str) -> list[ops.Operation]:
+    """Return what takes an operation back that kept what it overwrote or removed."""
+    store = stores.Store.read(row)
+    if row.kind == kept.Kind.VALUES:
+        back_: list[ops.Operation] = [ops.GiveBack(store=store, policy=policy)]
+        was = row.facts.get("column")
+        if was is None:
+            return back_
+        column = tables.part_from_json(cast("Mapping[str, object]", was))
+        if not isinstance(column, tables.FoundColumn):
+            raise errors.WhimbrelError(f"the note of what {store.was} keeps is damaged")
+        return [ops.RestoreColumn(table=store.table, column=column), *back_]
+    if row.kind == kept.Kind.ROWS:
+        # Parents before children; what was only changed there comes last.
+        every = [store, *(one.store for one in store.along)]
+        return [
+            ops.GiveBack(store=one, policy=policy) if one.now
+            else ops.GiveRows(store=one, policy=policy)
+            for one in every
+        ]  # fmt: skip
+    if row.kind == kept.Kind.COLUMN:
+        return _column_back(store, row, policy)
+    facts = cast("Mapping[str, object]", row.facts["table"])
+    table = look_up.from_json(facts).replace(
+        sql=row.facts["sql"], primary_key_name=row.facts["primary_key_name"]
+    )
+    texts = tuple(cast("list[str]", row.facts["texts"]))
+    back: list[ops.Operation] = [ops.GiveTable(table=table, store=store.was, texts=texts)]
+    if row.facts["sql"] is None:
+        back += [ops.AddForeignKey(table=table.name, key=key) for key in table.foreign_keys]
+    return back
+
+
+def _column_back(store: stores.Store, row: kept.KeptRow, policy: str) -> list[ops.Operation]:
+    """Add a column again, fill it, and only then ask of it what was asked of it."""
+    (column,) = store.values
+    parts = cast("list[Mapping[str, object]]", row.facts["parts"])
+    back: list[ops.Operation] = [
+        ops.AddColumn(table=store.table, column=tables.like(column, null=True)),
+        ops.GiveBack(store=store, policy=policy),
+    ]
+    if not column.null:
+        back.append(ops.RestoreColumn(table=store.table, column=column))
+    for part in map(tables.part_from_json, parts):
+        match part:
+            case tables.Index():
+                back.append(ops.CreateIndex(table=store.table, index=part))
+            case tables.Unique():
+                back.append(ops.AddUnique(table=store.table, unique=part))
+            case tables.ForeignKey():
+                back.append(ops.AddForeignKey(table=store.table, key=part))
+            case tables.Check():
+                back.append(ops.AddCheck(table=store.table, check=part))
+    return back
+
+
+def _knowing_later(operations: Sequence[ops.Operation]) -> list[ops.Operation]:
+    """Tell what gives something back what is given back to the same table before it."""
+    done: list[ops.Operation] = []
+    for operation in operations:
+        if isinstance(operation, ops.Returning):
+            later = tuple(
+                other.store
+                for other in done
+                if isinstance(other, ops.GiveBack) and other.walked == operation.walked
+            )
+            operation = dataclasses.replace(operation, later=later)
+        done.append(operation)
+    return done
 
 
 def _refilled_together(operations: Sequence[ops.Operation]) -> list[ops.Operation]:
@@ -69,7 +158,7 @@ def _refilled_together(operations: Sequence[ops.Operation]) -> list[ops.Operatio
 
 def refuse_unless_void(statements: Sequence[str], done: Sequence[Noted], *, dialect: str) -> None:
     """Raise Irreversible unless what models wrote goes away with tables of the same migration."""
-    made = _Made()
+    made = made_.Made()
     for operation, _ in done:
         made.see(operation)
     for sql in dict.fromkeys(statements):
@@ -85,7 +174,7 @@ _FINISH = "finish the migration instead:  whimbrel up\nand take it back whole, w
 
 
 def _reverse(
-    operation: ops.Operation, before: dict[str, object] | None, made: _Made, desk: desks.Desk
+    operation: ops.Operation, before: dict[str, object] | None, made: made_.Made, desk: desks.Desk
 ) -> list[ops.Operation]:
     if operation.kind in {ops.Kind.QUERY, ops.Kind.SESSION} or made.voids(operation):
         return []
@@ -131,7 +220,7 @@ def _refill(
 
 
 def _reverse_rows(
-    operation: ops.RowsOperation, before: dict[str, object] | None, made: _Made
+    operation: ops.RowsOperation, before: dict[str, object] | None, made: made_.Made
 ) -> list[ops.Operation]:
     if made.holds(operation):
         return []
@@ -141,65 +230,27 @@ def _reverse_rows(
     return [reversal.reverse(operation, before)]
 
 
-class _Made:
-    """Tables and columns that a migration has made so far."""
-
-    def __init__(self) -> None:
-        self._tables: set[str] = set()
-        self._columns: set[tuple[str, str]] = set()
-
-    def see(self, operation: ops.Operation) -> None:
-        """Remember what an operation makes."""
-        if isinstance(operation, ops.CreateTable):
-            self._tables.add(operation.table.name.casefold())
-        elif isinstance(operation, ops.AddColumn):
-            name = operation.column.name.casefold()
-            self._columns.add((operation.table.casefold(), name))
-        elif isinstance(operation, ops.RenameColumn):
-            table = operation.table.casefold()
-            if (table, operation.column.casefold()) in self._columns:
-                self._columns.add((table, operation.to.casefold()))
-
-    def voids(self, operation: ops.Operation) -> bool:
-        """Whether a change, which has no reverse of its own, goes away with what was made here."""
-        if isinstance(operation, ops.ChangeColumn):
-            table, column = operation.table.casefold(), operation.column.name.casefold()
-            return table in self._tables or (table, column) in self._columns
-        if isinstance(operation, ops.RemoveColumn):
-            # One that came with its table; what was added later is reversed there.
-            table, column = operation.table.casefold(), operation.column.casefold()
-            return table in self._tables and (table, column) not in self._columns
-        return False
-
-    def holds(self, operation: ops.RowsOperation) -> bool:
-        """Whether all that a step in batches writes lies in tables or columns made here."""
-        table = operation.written.casefold()
-        if table in self._tables:
-            return True
-        columns = operation.columns_written
-        return columns is not None and all(
-            (table, column.casefold()) in self._columns for column in columns
+def take_back_plan(id_: str, doc: str, recorded: Sequence[journal.StepRow]) -> plans.MigrationPlan:
+    """Return the plan for taking back what is done of a half-done migration."""
+    steps = [
+        plans.PlannedStep(
+            position=number,
+            kind=row.kind,
+            words=f"take back: {row.step}",
+            statements=(),
+            lock="",
+            reversible=False,
         )
-
-    def holds_all_of(self, sql: str, dialect: str) -> bool:
-        """Whether all that a statement writes lies in tables or columns made here."""
-        try:
-            tree = sqlglot.parse_one(sql, read=dialect)
-        except sqlglot.errors.SqlglotError:
-            return False  # not understood: then it is not ours to call void
-        target = tree.this if isinstance(tree, exp.Insert | exp.Update | exp.Delete) else None
-        if isinstance(target, exp.Schema):
-            target = target.this
-        if not isinstance(target, exp.Table) or target.args.get("joins"):
-            return False
-        table = target.name.casefold()
-        if table in self._tables:
-            return True
-        if not isinstance(tree, exp.Update):
-            return False
-        return all(
-            isinstance(part, exp.EQ)
-            and isinstance(part.this, exp.Column)
-            and (table, part.this.name.casefold()) in self._columns
-            for part in tree.expressions
-        )
+        for number, row in enumerate(reversed(recorded), start=1)
+        if row.kind not in {"query", "session"}
+    ]
+    return plans.MigrationPlan(
+        id=id_,
+        direction="down",
+        doc=doc,
+        whole=False,
+        rebuilds=False,
+        reversible=False,
+        steps=tuple(steps),
+        undecided="the catalog is asked about the step that was interrupted",
+    )

@@ -43,11 +43,15 @@ class WholeDesk(desks.Desk):
     def _perform(self, operation: ops.Operation) -> object:
         self.end_models()
         self.position += 1
+        if self.keeping is not None:
+            self.keeping.see(operation)
         if isinstance(operation, ops.RowsOperation):
             return self._in_batches(operation)
         words = operation.describe()
         self.tell(events.StepStarted(migration=self.migration, position=self.position, step=words))
         started_at, started = clocks.stamp(self.clock.now()), self.clock.seconds()
+        if self.keeping is not None:
+            operation = self.keeping.schema(operation)
         statements = operation.statements(self.ddl)
         for statement in statements:
             if statement.alone:
@@ -59,6 +63,8 @@ class WholeDesk(desks.Desk):
         operation.precheck(self.session, self.ddl)
         if operation.kind is ops.Kind.DDL:
             self.engine.before_ddl(self.session)
+        if self.keeping is not None:
+            self.keeping.list_schema(operation)
         result = self.send(operation, statements)
         seconds = self.clock.seconds() - started
         rows = desks.changed(operation, result)
@@ -81,8 +87,12 @@ class WholeDesk(desks.Desk):
         self.tell(events.StepStarted(migration=self.migration, position=self.position, step=words))
         started_at, started = clocks.stamp(self.clock.now()), self.clock.seconds()
         made = self._small(operation)
+        if self.keeping is not None:
+            made = self.keeping.rows(operation, made, fresh=True)
+            self.keeping.make(operation, made)
         totals = self.step(operation, made, run=self.run).inside(self.session)
         self.engine.after_models(self.session, operation.explicit_keys(self.catalog))
+        self.notice(operation)
         self._finish(operation, self.position, totals.written, started_at, started)
         return totals.written
 

@@ -63,15 +63,20 @@ class _Scope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asker:
-    """Asks rules on one session; `read` is the dialect that their SQL is written in."""
+    """Asks rules on one session; `read` is the dialect that their SQL is written in.
+
+    Who has read the catalog already gives it as `known`.
+    """
 
     session: base.Session
     read: str
     clock: clocks.Clock = clocks.SYSTEM
+    known: base.Catalog | None = None
     catalog: base.Catalog = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "catalog", self.session.engine.catalog(self.session))
+        found = self.known or self.session.engine.catalog(self.session)
+        object.__setattr__(self, "catalog", found)
 
     @property
     def _engine(self) -> base.Engine:

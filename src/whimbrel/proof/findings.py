@@ -86,6 +86,7 @@ class TablePair:
     walk_target: tuple[str, ...] = ()
     where_source: str = ""
     where_target: str = ""
+    said: str = ""
     lone_source: tuple[str, ...] = ()
     lone_target: tuple[str, ...] = ()
     incomparable: tuple[str, ...] = ()
@@ -251,7 +252,10 @@ class TableResult:
         row["columns_only_in_target"] = list(pair.lone_target)
         row["columns_incomparable"] = list(pair.incomparable)
         row["columns_left_out"] = list(pair.left_out)
-        row["where"] = {"source": pair.where_source, "target": pair.where_target}
+        row["where"] = {
+            "source": pair.said or pair.where_source,
+            "target": pair.said if pair.said and pair.where_target else pair.where_target,
+        }
         row["examples"] = [found.as_json(pair) for found in self.examples]
         return row
 

@@ -28,7 +28,8 @@ class Wanted:
 
     `tables` maps names in the source to names in the target. `columns` has, by table, pairs of a
     column or an expression of the source and one of the target; `*` is all others. `key` and
-    `where` go by table, too; a `where` is one condition for each side.
+    `where` go by table, too; a `where` is one condition for each side,
+    and `said` what people are shown in place of it.
     """
 
     tables: Mapping[str, str] = field(default_factory=dict)
@@ -36,6 +37,7 @@ class Wanted:
     columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     key: Mapping[str, Sequence[str]] = field(default_factory=dict)
     where: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    said: Mapping[str, str] = field(default_factory=dict)
     tolerance: Mapping[str, Mapping[str, forms.Tolerance]] = field(default_factory=dict)
 
 
@@ -199,6 +201,7 @@ def pair(source: End, target: End, wanted: Wanted) -> findings.TablePair:
         walk_target=walk_target,
         where_source=here,
         where_target=there,
+        said=wanted.said.get(name, ""),
         lone_source=lone_source,
         lone_target=lone_target,
         incomparable=tuple(incomparable),

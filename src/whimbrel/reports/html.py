@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -38,16 +39,25 @@ _STATUS_TONES: Final = {
 
 def render(report: reports.Report) -> str:
     """Return the page, with an empty place for its data and holes for the seal."""
-    style, script = _file("page.css"), _file("page.js")
     drawn = {chart.id: chart for chart in charts.all_of(report)}
-    page = (
+    return page(
+        "page.html.j2",
+        report=report,
+        verdict=report.verdict,
+        drawn=drawn,
+        speeds=[chart for id_, chart in drawn.items() if id_.startswith("speed")],
+    )
+
+
+def page(template: str, *, also: Sequence[str] = (), **facts: object) -> str:
+    """Return a page drawn from a template; `also` are files of style and script beside ours."""
+    style = "".join(_file(one) for one in ("page.css", *also) if one.endswith(".css"))
+    script = "".join(_file(one) for one in ("page.js", *also) if one.endswith(".js"))
+    drawn = (
         _environment()
-        .get_template("page.html.j2")
+        .get_template(template)
         .render(
-            report=report,
-            verdict=report.verdict,
-            drawn=drawn,
-            speeds=[chart for id_, chart in drawn.items() if id_.startswith("speed")],
+            **facts,
             style=markupsafe.Markup(style),
             script=markupsafe.Markup(script),
             policy=f"default-src 'none'; style-src '{_hashed(style)}'; "
@@ -57,7 +67,7 @@ def render(report: reports.Report) -> str:
         )
     )
     # Half of a surrogate pair is no character of a file; a name may hold one all the same.
-    return page.encode("utf-8", "backslashreplace").decode("utf-8")
+    return drawn.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 @functools.cache
@@ -79,7 +89,9 @@ def _environment() -> jinja2.Environment:
         swatch=lambda kind, chart: markupsafe.Markup(charts.swatch(kind, chart)),
         drawing=lambda svg: markupsafe.Markup(svg),
         thousands=_thousands,
+        size=_size,
         breakable=_breakable,
+        capitalize_first=lambda text: text[:1].upper() + text[1:],
     )
     return made
 
@@ -100,6 +112,10 @@ def _duration(milliseconds: int | None) -> str:
 
 def _thousands(number: int | None) -> str:
     return "–" if number is None else f"{number:,}"
+
+
+def _size(number: int | None) -> str:
+    return "–" if number is None else words.size(number)
 
 
 def _breakable(name: str) -> markupsafe.Markup:

@@ -27,7 +27,7 @@ class Recording:
     """Listens to what a project does inside of the block; writes at its end.
 
     Without `file` the report goes where the configuration says, and nowhere if it says so or is
-    not there. A run without data steps has no report.
+    not there. A run without data steps and live changes has no report.
     """
 
     def __init__(
@@ -100,7 +100,8 @@ class Recording:
 
     def _end(self, error: BaseException | None) -> None:
         asked_for = self.place is not None and self.place.file is not None
-        if not (asked_for or self._log.has_data or _plans_data(self.project.planned)):
+        worth_it = self._log.has_data or self._log.live.migrations
+        if not (asked_for or worth_it or _plans_data(self.project.planned)):
             return
         found, after, notes = runs.NOTHING, measure.NOTHING, []
         if self._unknown:

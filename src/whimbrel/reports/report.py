@@ -10,9 +10,13 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from whimbrel import words
 from whimbrel.reports.shown import Shown
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 class Kind(StrEnum):
@@ -21,6 +25,7 @@ class Kind(StrEnum):
     VERIFICATION = "verification"
     MIGRATION = "migration"
     TRANSFER = "transfer"
+    ASSESSMENT = "assessment"
 
 
 class Outcome(StrEnum):
@@ -179,6 +184,61 @@ class Migration:
     error: str = ""
     steps: tuple[Step, ...] = ()
     steps_left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mapped:
+    """A column that a live change writes, and the expression over the other shape it gets."""
+
+    column: str
+    made_of: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phase:
+    """A phase of a live change that was come to, and how long that took."""
+
+    name: str
+    milliseconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveChange:
+    """What this command did of a live change.
+
+    `mode` says where the two shapes are; `up` has the columns of the new shape, `down` those of
+    the old one. `filled` is how many rows were filled in batches; `compared` rows in so many
+    `ranges` were compared in both shapes, of which `refilled` were different and filled once more
+    and `different` stayed so. Of locks that were not to be had at once, `waits` is how many there
+    were, `tries` how often they were asked for in vain, `longest` the longest wait. `lossy` is how
+    many rows going back would change or lose, `first` the keys of some; None where it cannot be
+    taken back any more, or nobody could look. `way_back` says it in words.
+    """
+
+    migration: str
+    table: str
+    mode: str
+    up: tuple[Mapped, ...] = ()
+    down: tuple[Mapped, ...] = ()
+    phases: tuple[Phase, ...] = ()
+    filled: int = 0
+    compared: int = 0
+    ranges: int = 0
+    refilled: int = 0
+    different: int = 0
+    waits: int = 0
+    tries: int = 0
+    longest: int = 0
+    blockers: tuple[str, ...] = ()
+    way_back: str = ""
+    lossy: int | None = None
+    first: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+
+    @property
+    def equal(self) -> bool:
+        """Whether rows were compared, and all of them are the same in both shapes."""
+        return self.ranges > 0 and not self.different
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -395,7 +455,8 @@ class Report:
     """All of it. `started_at` is a moment as the journal writes it; what is not there is empty.
 
     `rejected` counts all rejects, of which `rejects` has the first; `reasons` counts them all.
-    `miscounted` are tables, in words, that have another number of rows than were written.
+    `miscounted` are tables, in words, that have another number of rows than were written,
+    `not_made` is what the target's server refused while it was being made.
     """
 
     kind: Kind
@@ -408,9 +469,11 @@ class Report:
     databases: tuple[Database, ...] = ()
     tables: tuple[Table, ...] = ()
     migrations: tuple[Migration, ...] = ()
+    live_changes: tuple[LiveChange, ...] = ()
     copied: tuple[Copied, ...] = ()
     made: tuple[Made, ...] = ()
     not_converted: tuple[NotConverted, ...] = ()
+    not_made: tuple[NotConverted, ...] = ()
     counted: tuple[Counted, ...] = ()
     profiles: tuple[Profile, ...] = ()
     sides: tuple[str, str] = ("before", "after")
@@ -533,21 +596,40 @@ def _transferred(report: Report) -> Verdict:
         says = "; ".join(report.miscounted)
         return Verdict(tone=Tone.BAD, word="Miscounted", says=says, figures=figures)
     left = len(report.tables) - len(compared)
+    in_part = sum(bool(t.columns_left_out) for t in compared)
+    refused = words.count(len(report.not_made), "object")
+    refused += " was" if len(report.not_made) == 1 else " were"
     if report.rejected:
         said = words.count(report.rejected, "row")
         were = "was" if report.rejected == 1 else "were"
         rest = "" if left else "; all others are the same on both sides"
         says = f"{said} {were} rejected{rest}"
+        if report.not_made:
+            says += f"; {refused} refused by the target"
         return Verdict(tone=Tone.WARNING, word="Done with rejects", says=says, figures=figures)
+    if report.not_made:
+        says = f"{refused} refused by the target, and {_are(len(report.not_made))} not there"
+        return Verdict(tone=Tone.WARNING, word="Not all of it", says=says, figures=figures)
     if not report.copied:
         made = words.count(sum(len(one.names) for one in report.made), "object")
         return Verdict(tone=Tone.GOOD, word="Schema made", says=f"{made}, no rows", figures=figures)
     if left:
-        says = f"{left:,} of {of} could not be compared, or were not to be"
-        return Verdict(tone=Tone.WARNING, word="Not proven", says=says, figures=figures)
+        if not compared:
+            says = f"none of {of} was compared"
+            return Verdict(tone=Tone.WARNING, word="Not proven", says=says, figures=figures)
+        says = f"{len(compared):,} of {of} {_are(len(compared))} equal row by row; "
+        says += f"{left:,} could not be compared, or {'was' if left == 1 else 'were'} not to be"
+        return Verdict(tone=Tone.WARNING, word="Proven in part", says=says, figures=figures)
+    if in_part:
+        says = f"{of} compared row by row, {in_part:,} without the columns that rules make"
+        return Verdict(tone=Tone.WARNING, word="Proven in part", says=says, figures=figures)
     all_of = "the one table" if len(compared) == 1 else f"all {of}"
     says = f"{all_of}, compared row by row"
     return Verdict(tone=Tone.GOOD, word="Transferred", says=says, figures=figures)
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _migrated(report: Report) -> Verdict:
@@ -555,7 +637,7 @@ def _migrated(report: Report) -> Verdict:
     steps = sum(sum(step.times for step in m.steps) + m.steps_left_out for m in report.migrations)
     rows = sum(m.rows for m in report.migrations)
     figures = (
-        Figure(label="migrations done", number=len(done)),
+        Figure(label="migrations done", number=len({m.id for m in done})),
         Figure(label="steps", number=steps),
         Figure(label="rows changed", number=rows),
         *((Figure(label="rows rejected", number=report.rejected),) if report.rejected else ()),
@@ -572,8 +654,8 @@ def _migrated(report: Report) -> Verdict:
     if broken:
         says = f"{words.count(broken, 'rule')} of {len(report.validation):,}"
         return Verdict(tone=Tone.BAD, word="Rules broken", says=says, figures=figures)
-    did = "taken back" if any(m.direction != "up" for m in report.migrations) else "applied"
-    count = words.count(len(done), "migration")
+    did = _did(report.migrations)
+    count = words.count(len({m.id for m in done}), "migration")
     if report.rejected:
         said = words.count(report.rejected, "row")
         were = "was" if report.rejected == 1 else "were"
@@ -582,14 +664,32 @@ def _migrated(report: Report) -> Verdict:
     return Verdict(tone=Tone.GOOD, word="Done", says=f"{count} {did}", figures=figures)
 
 
+_DID = {"up": "applied", "live": "live", "complete": "completed"}
+
+
+def _did(migrations: Iterable[Migration]) -> str:
+    """Say what became of all migrations; of a live change its newest part counts."""
+    newest = {one.id: _DID.get(one.direction, "taken back") for one in migrations}
+    found = set(newest.values())
+    if "taken back" in found:
+        return "taken back"
+    return found.pop() if len(found) == 1 else "applied"
+
+
 # --- plain values ---------------------------------------------------------------------------
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, LiveChange):
+        return {**_fields(value), "equal": value.equal}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {one.name: _plain(getattr(value, one.name)) for one in dataclasses.fields(value)}
+        return _fields(value)
     if isinstance(value, tuple):
         return [_plain(one) for one in value]
     if isinstance(value, StrEnum):
         return value.value
     return value
+
+
+def _fields(value: DataclassInstance) -> dict[str, object]:
+    return {one.name: _plain(getattr(value, one.name)) for one in dataclasses.fields(value)}

@@ -21,8 +21,9 @@ from whimbrel.engines import base, registry
 from whimbrel.journal import journal, parts
 from whimbrel.migrations import project as projects
 from whimbrel.migrations import runs as watching
+from whimbrel.online import looking
 from whimbrel.proof import rules
-from whimbrel.reports import measure, shown
+from whimbrel.reports import live_changes, measure, shown
 from whimbrel.reports import report as reports
 
 # So much of a report's length goes to each of these at most; the rest is counted.
@@ -79,6 +80,9 @@ class Log:
         self.direction = ""
         self.asked: tuple[str, ...] = ()
         self.found: dict[str, _Migration] = {}
+        # Parts of live changes that were followed by another one in the same command.
+        self.earlier: list[_Migration] = []
+        self.live = live_changes.Log(clock=clock)
         self.rules: list[rules.Outcome] = []
 
     @property
@@ -101,13 +105,18 @@ class Log:
 
     def add(self, event: events.Event) -> None:
         """Remember what an event says."""
+        self.live.add(event)
         match event:
             case events.RunStarted():
-                self._began = self._clock.seconds()
-                self.started_at = clocks.stamp(self._clock.now())
-                self.direction, self.asked = event.direction, event.migrations
+                self._begin(event.direction)
+                self.asked = event.migrations
                 self.found, self.rules = {}, []
             case events.MigrationStarted():
+                if not self.started_at:
+                    # The end of a live change, or the way back, is a command about one migration.
+                    self._begin(event.direction)
+                if event.migration in self.found and event.direction != self.direction:
+                    self.earlier.append(self.found[event.migration])
                 self.found[event.migration] = _Migration(
                     id=event.migration, direction=event.direction
                 )
@@ -145,6 +154,11 @@ class Log:
                 self._of(event.migration).steps.clear()
                 self._of(event.migration).points.clear()
 
+    def _begin(self, direction: str) -> None:
+        self._began = self._clock.seconds()
+        self.started_at = clocks.stamp(self._clock.now())
+        self.direction = direction
+
     def _batch(self, event: events.BatchDone) -> None:
         step = self._step(event.migration, event.position)
         step.read += event.read
@@ -169,11 +183,15 @@ class Log:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What the journal has of a run's migrations, by their ids; `batches` by run and position."""
+    """What the journal has of a run's migrations, by their ids; `batches` by run and position.
+
+    `live` are the live changes among them that are open, None if nobody could look.
+    """
 
     runs: Mapping[str, watching.RunView]
     batches: Mapping[tuple[int, int], tuple[parts.BatchRow, ...]]
     database: reports.Database | None = None
+    live: Mapping[str, looking.State] | None = None
 
     @property
     def last(self) -> int | None:
@@ -208,7 +226,12 @@ def look(session: base.Session, clock: clocks.Clock, migrations: Iterable[str]) 
         at=clocks.stamp(clock.now()),
     )
     session.rollback()
-    return Found(runs=found, batches=batches, database=database)
+    return Found(
+        runs=found,
+        batches=batches,
+        database=database,
+        live=live_changes.look(session, clock, tuple(wanted)),
+    )
 
 
 # --- the report -----------------------------------------------------------------------------
@@ -225,9 +248,12 @@ def from_run(
     notes: tuple[str, ...] = (),
 ) -> reports.Report:
     """Return the report of what a project did, as its log and its journal tell it."""
-    migrations = tuple(
-        _migration(one, found, project, error if one.status == "failed" else None)
-        for one in log.found.values()
+    migrations = (
+        *(_migration(one, NOTHING, project, None) for one in log.earlier),
+        *(
+            _migration(one, found, project, error if one.status == "failed" else None)
+            for one in log.found.values()
+        ),
     )
     views = [found.runs[one.id] for one in log.found.values() if one.id in found.runs]
     rejects = tuple(
@@ -257,6 +283,7 @@ def from_run(
             or reports.Database(role="database", url=config.masked(project.url), engine=""),
         ),
         migrations=migrations,
+        live_changes=log.live.changes(found.live),
         counted=measure.counted(before, after),
         profiles=profiles,
         throughput=tuple(_throughput(log, found)),

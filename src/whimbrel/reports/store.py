@@ -208,6 +208,8 @@ def _write_new(file: Path, text: str) -> None:
 
 def _name(started_at: str, command: str, run: int | None) -> str:
     moment = clocks.read_stamp(started_at).astimezone(dt.UTC)
-    word = _NOT_IN_NAMES.sub("-", command.split()[-1] if command.split() else "report")
+    # What is done, and nothing behind it: that may be a URL with a password.
+    said = command.removeprefix("whimbrel ").split()
+    word = _NOT_IN_NAMES.sub("-", said[0] if said else "report")
     number = f"_run_{run}" if run is not None else ""
     return f"{moment:%Y%m%d_%H%M%S}_{word}{number}"

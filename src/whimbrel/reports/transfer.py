@@ -11,10 +11,10 @@ from collections.abc import Iterator
 import whimbrel
 from whimbrel import clock as clocks
 from whimbrel import config, events
-from whimbrel.proof import findings
 from whimbrel.reports import report as reports
 from whimbrel.reports import shown, verification
-from whimbrel.schema import losses
+from whimbrel.schema import convert, losses
+from whimbrel.transfers import compared as comparing
 from whimbrel.transfers import course
 from whimbrel.transfers import plan as planning
 from whimbrel.transfers import transfer as transferring
@@ -80,12 +80,8 @@ def from_transfer(
         tables=tuple(_tables(done, compared)),
         copied=tuple(_copied(one) for one in done.tables) if plan.options.data else (),
         made=tuple(_made(plan)),
-        not_converted=tuple(
-            reports.NotConverted(
-                kind=one.kind, name=one.name, table=one.table or "", why=one.why, text=one.text
-            )
-            for one in plan.not_converted
-        ),
+        not_converted=tuple(map(_not_converted, plan.not_converted)),
+        not_made=tuple(map(_not_converted, done.not_made)),
         sides=("source", "target"),
         throughput=throughput,
         losses=tuple(_loss(one) for one in plan.losses),
@@ -102,28 +98,6 @@ def from_transfer(
         notes=tuple(dict.fromkeys((*_resumed(done), *done.notes,
                                    *(compared.notes if compared else ())))),
     )  # fmt: skip
-
-
-def outcomes(done: transferring.Transfer) -> dict[str, str]:
-    """Return, by the name of each flow, what comparing it said."""
-    if done.verification is None:
-        return {}
-    found = {}
-    for one in done.tables:
-        table = _compared(done, one)
-        found[one.name] = table.outcome.value if table else reports.Outcome.NOT_COMPARED.value
-    return found
-
-
-def _compared(done: transferring.Transfer, one: course.Filled) -> findings.TableResult | None:
-    """Return the comparison of a flow, None if there is none."""
-    if done.verification is None:
-        return None
-    for table in done.verification.tables:
-        pair = table.pair
-        if pair is not None and (pair.source.name, pair.target.name) == (one.source, one.target):
-            return table
-    return None
 
 
 def _databases(done: transferring.Transfer) -> Iterator[reports.Database]:
@@ -144,32 +118,46 @@ def _databases(done: transferring.Transfer) -> Iterator[reports.Database]:
 def _tables(
     done: transferring.Transfer, compared: reports.Report | None
 ) -> Iterator[reports.Table]:
-    if compared is not None:
-        yield from compared.tables
+    known = done.compared
+    flows = {(one.flow.table, one.flow.target): one for one in done.plan.flows}
+    for table in compared.tables if compared is not None else ():
+        flow = flows.get((table.source, table.target or ""))
+        if flow is None or flow.flow.name not in known:
+            yield table
+            continue
+        # What rules make is not compared; what they drop is in the source alone.
+        went = {column.plain for column in flow.columns}
+        yield dataclasses.replace(
+            table,
+            columns_left_out=known[flow.flow.name].left_out,
+            columns_only_source=(
+                *table.columns_only_source,
+                *(name for name in table.columns_left_out if name not in went),
+            ),
+        )
     if not done.plan.options.data:
         return
-    flows = {one.flow.name: one.flow for one in done.plan.flows}
     for one in done.tables:
-        if _compared(done, one) is not None:
-            continue
-        flow = flows.get(one.name)
-        if done.verification is None:
-            why = "nothing was compared, as was asked for"
-        elif flow is not None and flow.change is not None:
-            why = "rules changed its rows on their way; they were counted"
-        elif flow is not None and flow.table is None:
-            why = "its rows come from a query"
-        else:
-            why = "nothing of it could be compared"
-        yield reports.Table(
-            name=one.name,
-            outcome=reports.Outcome.NOT_COMPARED,
-            source=one.source,
-            target=one.target,
-            why=why,
-            rows_source=one.read,
-            rows_target=one.rows,
-        )
+        if one.name in known and known[one.name].outcome is None:
+            yield reports.Table(
+                name=one.name,
+                outcome=reports.Outcome.NOT_COMPARED,
+                source=one.source,
+                target=one.target,
+                why=_why(known[one.name].why),
+                rows_source=one.read,
+                rows_target=one.rows,
+            )
+
+
+def _why(why: str) -> str:
+    return why if why == comparing.NOT_ASKED else f"{why}; they were counted"
+
+
+def _not_converted(one: convert.NotConverted) -> reports.NotConverted:
+    return reports.NotConverted(
+        kind=one.kind, name=one.name, table=one.table or "", why=one.why, text=one.text
+    )
 
 
 def _copied(one: course.Filled) -> reports.Copied:
@@ -191,7 +179,7 @@ def _copied(one: course.Filled) -> reports.Copied:
 def _made(plan: planning.TransferPlan) -> Iterator[reports.Made]:
     """Yield what was made, by kind, in the order in which it was."""
     kinds: dict[str, list[str]] = {}
-    dropped = [action.name for action in plan.drops]
+    dropped = [name for action in plan.drops for name in action.names]
     if dropped:
         kinds["dropped before"] = dropped
     drops = {id(action) for action in plan.drops}

@@ -211,8 +211,8 @@ def _table(of: findings.TableResult) -> reports.Table:
         settled=counts.settled,
         rewritten=counts.rewritten,
         sample=None if of.sample is None else f"{of.sample * 100:.10g} %",
-        where_source=pair.where_source,
-        where_target=pair.where_target,
+        where_source=pair.said or pair.where_source,
+        where_target=pair.said if pair.said and pair.where_target else pair.where_target,
         columns=tuple(
             reports.Column(
                 source=one.source_name,

@@ -5,7 +5,9 @@ The rules are in `cleanse` and in the users' own functions; `copier` calls them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -13,6 +15,8 @@ from whimbrel.engines import base, forms, portable
 
 # So many samples of a rule are kept.
 SAMPLES: Final = 5
+# A sample of longer values is not kept in the ledger: its count is.
+_LONGEST_SAMPLE: Final = 2_000
 
 # A row on its way through Python: the text of each value in its form (`engines.forms`), by the
 # name of the target's column.
@@ -40,6 +44,48 @@ class Cleansed:
     rule: str
     values: int
     samples: tuple[tuple[str | None, str | None], ...] = ()
+
+
+def together(*found: Iterable[Cleansed]) -> dict[tuple[str, str], Cleansed]:
+    """Return what rules changed in all of these, by column and rule, with the first samples."""
+    sums: dict[tuple[str, str], Cleansed] = {}
+    for one in (each for some in found for each in some):
+        known = sums.get((one.column, one.rule))
+        if known is not None:
+            one = dataclasses.replace(
+                known,
+                values=known.values + one.values,
+                samples=(*known.samples, *one.samples)[:SAMPLES],
+            )
+        sums[one.column, one.rule] = one
+    return sums
+
+
+def dump(found: Iterable[Cleansed]) -> str | None:
+    """Return what rules changed in a chunk as a text for the ledger; None if it is nothing."""
+    plain = [
+        [one.column, one.rule, one.values, [each for each in one.samples if _short(each)]]
+        for one in found
+    ]
+    # Nothing beyond ASCII is in it, so that bytes that are no characters pass, too.
+    return json.dumps(plain) if plain else None
+
+
+def load(text: str | None) -> list[Cleansed]:
+    """Return what `dump` has written."""
+    return [
+        Cleansed(
+            column=column,
+            rule=rule,
+            values=values,
+            samples=tuple((before, after) for before, after in samples),
+        )
+        for column, rule, values, samples in json.loads(text or "[]")
+    ]
+
+
+def _short(sample: tuple[str | None, str | None]) -> bool:
+    return all(len(text or "") <= _LONGEST_SAMPLE for text in sample)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

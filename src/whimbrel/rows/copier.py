@@ -38,6 +38,8 @@ class Task:
     `written` are the columns of the target in the order in which they are written; the same as
     those of the cargo, unless `change` makes others of them. `key` are places in the cargo that
     name a row. `room` is how many more rows may be put aside. `careful` passes rows as texts.
+    `looked` is the position of the source, and `moment` the ledger's name of it, at which was
+    proven what is proven of values.
     """
 
     run: int
@@ -51,6 +53,8 @@ class Task:
     change: changed.Change | None = None
     room: int = 0
     careful: bool = False
+    looked: str = ""
+    moment: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +124,8 @@ def copy(
     target's own error. After an error of the commit itself nobody knows whether it happened: the
     ledger does, whoever asks it by a new session.
     """
+    if any(one.plain for one in task.cargo.carried) and not _is_proven(ends, task):
+        task = dataclasses.replace(task, cargo=transport.unproven(task.cargo))
     if not task.careful and task.change is None:
         try:
             return _once(ends, task, tries=tries, check=check, clock=clock)
@@ -133,6 +139,15 @@ def copy(
         # Some row of it was not taken: once more, to find out which.
         task = dataclasses.replace(task, careful=True)
     return _once(ends, task, tries=tries, check=check, clock=clock)
+
+
+def _is_proven(ends: Ends, task: Task) -> bool:
+    """Whether the moment that is read here is surely the one at which values were looked at.
+
+    A session begins just after it has read the position that its moment is named by.
+    """
+    source = ends.source
+    return ends.moment == task.moment and source.engine.position(source) == task.looked
 
 
 def _once(
@@ -164,6 +179,9 @@ def _once(
                 rejected=len(tally.rejects),
                 tries=tries,
                 seconds=seconds,
+                dropped=tally.dropped,
+                size=tally.size,
+                cleansed=changed.dump(tally.cleansed.values()),
             ),
         )
         if check is not None:
@@ -203,7 +221,57 @@ def _found(ledger: chunks.Chunks, task: Task) -> Done:
         read=note.rows_read,
         written=note.rows_written,
         rejected=note.rows_rejected,
+        size=note.bytes,
         already=True,
+        dropped=note.rows_dropped,
+        cleansed=tuple(changed.load(note.cleansed)),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brought:
+    """What came of rows that were written beside other changes of one transaction."""
+
+    read: int
+    written: int
+    dropped: int
+    rejects: tuple[parts.Reject, ...]
+
+
+def bring(ends: Ends, task: Task) -> Brought:
+    """Write rows in the transaction that is open; nothing is noted and nothing committed.
+
+    Raises RowFailed when more rows would be put aside than there is room for, SourceFailed when
+    reading failed, or the target's own error.
+    """
+    task = dataclasses.replace(task, cargo=transport.unproven(task.cargo))
+    if not task.careful and task.change is None:
+        tally = _Tally()
+        nested = ends.target.connection.begin_nested()
+        try:
+            _fast(ends, task, tally)
+        except Exception as error:
+            if nested.is_active and not ends.target.gone:
+                nested.rollback()
+            unstorable = isinstance(error, bulk.Unstorable)
+            if isinstance(error, SourceFailed | errors.WhimbrelError):
+                raise
+            if not unstorable and ends.target.engine.fault(error) is not base.Fault.DATA:
+                raise
+        else:
+            nested.commit()
+            return _brought(tally)
+    tally = _Tally()
+    _Slow(ends, task, tally).copy()
+    return _brought(tally)
+
+
+def _brought(tally: _Tally) -> Brought:
+    return Brought(
+        read=tally.read,
+        written=tally.written,
+        dropped=tally.dropped,
+        rejects=tuple(tally.rejects),
     )
 
 
@@ -313,22 +381,12 @@ class _Slow:
         for reject in came.rejected:
             self._reject(rows[reject.place], reject.reason, rule=reject.rule)
         self._tally.dropped += came.dropped
-        for one in came.cleansed:
-            self._count(one)
+        tally = self._tally
+        tally.cleansed = changed.together(tally.cleansed.values(), came.cleansed)
         origins = came.origins or range(len(came.rows))
         for place, new in zip(origins, came.rows, strict=True):
             made.append(_Text(tuple(_encoded(new.get(name)) for name in names), rows[place]))
         return made
-
-    def _count(self, one: changed.Cleansed) -> None:
-        known = self._tally.cleansed.get((one.column, one.rule))
-        if known is not None:
-            one = dataclasses.replace(
-                one,
-                values=known.values + one.values,
-                samples=(known.samples + one.samples)[: changed.SAMPLES],
-            )
-        self._tally.cleansed[one.column, one.rule] = one
 
     # --- writing, halving -------------------------------------------------------------------
 

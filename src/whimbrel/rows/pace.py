@@ -5,6 +5,7 @@ What a server says of itself is judged by `throttle`; whoever moves the rows mea
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import threading
 import zoneinfo
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from whimbrel import pacing
+from whimbrel.engines import base
 
 # A batch grows at most so much, however fast the one before it was.
 _MOST_GROWTH = 2.0
@@ -22,7 +24,34 @@ _CAUTION = 0.7
 _FORGETTING = 0.2
 # What memory allowed once is tried again, slowly.
 _RECOVERY = 1.05
+# What a statement costs before its first row is not made less by fewer rows. Two batches tell it
+# if one is so much larger; fewer rows help no longer if time goes with less than their root.
+_APART = 1.5
+_ROOT = 0.5
 _DAY_MINUTES = 24 * 60
+# Beside an application: how long a batch takes at most, which part of that is left to others after
+# it, and how many rows the first one has, of which nobody knows how long they take.
+_BESIDE_SECONDS = 0.05
+_BESIDE_SHARE = 0.5
+_BESIDE_ROWS = 500
+
+
+def beside(settings: pacing.RowsConfig) -> pacing.RowsConfig:
+    """Return the settings for batches on a table on which an application is at work.
+
+    A time or a size that somebody has configured holds.
+    """
+    first, target = settings.first_rows, settings.target_seconds
+    if "first_rows" not in settings.configured:
+        first = min(first, _BESIDE_ROWS)
+    if "target_seconds" not in settings.configured:
+        target = min(target, _BESIDE_SECONDS)
+    return dataclasses.replace(settings, first_rows=first, target_seconds=target)
+
+
+def pause(breath: base.Breath, seconds: float) -> float:
+    """Return how long to leave an application alone after a batch that took so many seconds."""
+    return max(breath.pause, seconds * _BESIDE_SHARE)
 
 
 class Rate:
@@ -72,6 +101,10 @@ class Sizer:
         # A resumed part goes on with the size that it had.
         self._size = max(1, min(first or settings.first_rows, settings.largest_rows))
         self._row_bytes = 0.0
+        # The batch before, rows and seconds; and the most rows that were tried first or took no
+        # longer than they should.
+        self._last: tuple[int, float] | None = None
+        self._proven = self._size
         # What memory allows; None while it has not been short.
         self._room: float | None = None
 
@@ -93,15 +126,24 @@ class Sizer:
         self._target = self._configured if at_most is None else min(self._configured, at_most)
 
     def done(self, rows: int, seconds: float) -> None:
-        """Learn from a batch that has committed: how many rows it had, how long it took."""
+        """Learn from a batch that has committed: how many rows it had, how long it took.
+
+        One that took too long is followed by a smaller one, as long as smaller ones are quicker:
+        on a server that has much to do every statement is slow, also that of a single row.
+        """
         if rows <= 0:
             return
+        before, self._last = self._last, (rows, seconds)
         if self._room is not None:
             self._room *= _RECOVERY
         if seconds > self._target:
+            if before is not None and _no_quicker(before, (rows, seconds)):
+                self._size = max(1, min(self._proven, 2 * max(rows, before[0])))
+                return
             fits = rows * self._target / seconds
             self._size = max(1, min(self._size, int(fits)))
             return
+        self._proven = max(self._proven, rows)
         if rows * 2 < self._size:
             return  # the end of a range, or cut short: it tells nothing of a whole batch
         room = self._target / seconds if seconds > 0 else math.inf
@@ -126,6 +168,14 @@ class Sizer:
         """Halve batches because memory is short, for longer than a failure would."""
         self._room = max(1.0, self.rows / 2)
         return self.rows
+
+
+def _no_quicker(one: tuple[int, float], other: tuple[int, float]) -> bool:
+    """Whether of two batches of different sizes the smaller one was hardly quicker."""
+    (few, quick), (many, slow) = sorted((one, other))
+    if many < _APART * few or quick <= 0:
+        return False
+    return slow < quick * math.pow(many / few, _ROOT)
 
 
 class Hours:

@@ -81,6 +81,8 @@ class Through(work.Work):
     def run(self, session: base.Session, range_: keys.Range, rows: int) -> work.Done:
         fetched, reached, read = self._read(session, range_, rows, max_bytes=self.max_bytes)
         bulk, task = session.engine.bulk(session), self.shaper.shape
+        inside = keys.Range(lower=range_.lower, upper=reached or range_.upper)
+        kept = 0 if self.keeps is None else self.keeps.before(session, inside, self.where)
         step = self._step(len(fetched.rows))
         starts = range(0, len(fetched.rows), step)
         requests = ((fetched.columns, fetched.rows[at : at + step]) for at in starts)
@@ -92,6 +94,8 @@ class Through(work.Work):
                 for shaped in answer:
                     written += self._write(bulk, shaped)
                     failed += [(start + at, reason) for at, reason in shaped.failed]
+        if self.keeps is not None:
+            self.keeps.after(session, inside, written, kept)
         return work.Done(
             read=read,
             written=written,
@@ -119,7 +123,7 @@ class Through(work.Work):
             columns = f"{self.way.names} AS {work.ADDRESS}, {columns}"
         query = self.way.selection(columns, range_, where=where)
         # What others changed between reading and writing would be lost.
-        sql = query.sql + limit + (_row_lock(engine) if self.in_place else "")
+        sql = query.sql + limit + (row_lock(engine) if self.in_place else "")
         return session.engine.bulk(session).read(sql, query.params, max_bytes=max_bytes)
 
     def one(
@@ -178,7 +182,7 @@ class Through(work.Work):
 
 
 @functools.cache
-def _row_lock(engine: base.Engine) -> str:
+def row_lock(engine: base.Engine) -> str:
     """Return what ends a query whose rows nobody else may change until the commit."""
     plain: sa.Select[tuple[object]] = sa.select(sa.literal_column("1"))
     # Others may still refer to the rows by foreign keys, where the engine can tell that apart.

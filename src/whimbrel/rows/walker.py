@@ -374,7 +374,8 @@ class Walker:
         if self.course.watch is not None:
             self.course.watch.check(self.sizer)
         now = clock.seconds()
-        self._not_before = now + max(breath.pause, self.course.rate.spend(done.read, now))
+        rest = pace.pause(breath, seconds) if self.task.beside else breath.pause
+        self._not_before = now + max(rest, self.course.rate.spend(done.read, now))
         self.course.say(
             events.BatchDone(
                 migration=self.course.migration,
@@ -394,6 +395,8 @@ class Walker:
         fault = (
             base.Fault.DATA if isinstance(error, work.BatchFailed) else self._engine.fault(error)
         )
+        if isinstance(error, errors.RowsOvertaken):
+            fault = base.Fault.LOCKED
         if isinstance(error, errors.WhimbrelError) and fault is not base.Fault.LOCKED:
             raise error
         if fault is base.Fault.LOCKED and self.scope.again:

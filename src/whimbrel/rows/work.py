@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from whimbrel import errors, tables
 from whimbrel.engines import base
@@ -39,13 +39,32 @@ class BatchFailed(Exception):
     """A function that takes whole batches failed; which row it was is found by halving."""
 
 
+class Keeps(Protocol):
+    """Keeps what a batch overwrites or deletes, in the batch's own transaction."""
+
+    def before(self, session: base.Session, range_: keys.Range, where: str | None) -> int:
+        """Keep the rows of a range as they are; return how many."""
+
+    def after(self, session: base.Session, range_: keys.Range, changed: int, kept: int) -> None:
+        """Keep what became of them; raise RowsOvertaken if others were changed, too."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work(abc.ABC):
-    """One way to work through `table`; `where` picks the rows that matter."""
+    """One way to work through `table`; `where` picks the rows that matter.
+
+    `keeps` keeps what is overwritten or deleted, if anything does.
+    """
 
     table: tables.Table
     way: keys.Walkway
     where: str | None = None
+    keeps: Keeps | None = None
+
+    @property
+    def beside(self) -> bool:
+        """Whether an application is at work on the table: batches are short, and leave it room."""
+        return False
 
     def ready(self, session: base.Session) -> AbstractContextManager[None]:
         """Have there what the work needs, while it is done; before threads are started."""
@@ -149,8 +168,11 @@ class Statement(Work):
         read = cut.rows
         if read is None and not tells:
             read = self.way.count(session, inside)
+        kept = 0 if self.keeps is None else self.keeps.before(session, inside, self.where)
         with session.engine.as_given(session) if self.explicit else contextlib.nullcontext():
             changed = max(session.execute(sent.sql, sent.params or None).changed, 0)
+        if self.keeps is not None:
+            self.keeps.after(session, inside, changed, kept)
         if read is None:
             read = changed
             self.way.learn(cut, changed)

@@ -278,7 +278,10 @@ class Step:
     def _walker(
         self, part: parts.PartRow, scope: walker.Scope, course: walker.Course
     ) -> walker.Walker:
-        sizer = pace.Sizer(self.setting.config, rate=course.rate, first=part.size)
+        config = self.setting.config
+        if self.task.beside:
+            config = pace.beside(config)
+        sizer = pace.Sizer(config, rate=course.rate, first=part.size)
         return walker.Walker(self.task, part, scope, course, sizer)
 
     def _tell_notes(self, course: walker.Course) -> None:

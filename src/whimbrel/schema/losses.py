@@ -398,6 +398,20 @@ def counted(
     return {name: with_beyond(facts, rows.get(name, {})) for name, (_, facts) in found.items()}
 
 
+def what(question: Question) -> str:
+    """Return the short name of what a question asks for."""
+    return _word(question).what
+
+
+def trouble(table: str, column: str, question: Question, facts: Facts) -> str:
+    """Return in a sentence how many values have a trouble, and the first of them."""
+    said, count = _word(question), _count(facts, question) or 0
+    does = said.one if count == 1 else said.many
+    return f"{words.count(count, 'value')} of {table}.{column} {does}" + first(
+        facts.keys.get(question, ())
+    )
+
+
 def _word(question: Question) -> _Said:
     return _WORDS[question] if question in _WORDS else _LIMITS[question]
 
@@ -592,6 +606,41 @@ def profile_keys(
             broken = profiler.breaking(table, check.sql, where=where, key=key)
             if broken.rows:
                 found.append(broken_check(table.name, check, broken))
+    return found
+
+
+def profile_copies(
+    session: base.Session,
+    table: tables.Table,
+    target: tables.Table,
+    plain: Mapping[str, str],
+    same: Mapping[str, portable.Sameness],
+    *,
+    where: str = "",
+) -> list[Loss]:
+    """Return rows that the unique keys of a table that is there would take for the same.
+
+    `plain` has the source's columns by those of the target, `same` what collations of the target
+    take for the same. Keys of which a column has no source are left to the database.
+    """
+    profiler = _profiler(session)
+    exact = portable.Sameness()
+    own = {frozenset(columns) for _, columns in _unique_keys(table)}
+    found = []
+    for name, columns in _unique_keys(target):
+        if not set(columns) <= plain.keys():
+            continue
+        sources = [plain[one] for one in columns]
+        alike = [same.get(one, exact) for one in columns]
+        if frozenset(sources) in own and all(one == exact for one in alike):
+            continue
+        values = [
+            (of, dataclasses.replace(profiler.subject(table, of, frozenset()).form, typed=False), s)
+            for of, s in zip(sources, alike, strict=True)
+        ]
+        copies = profiler.duplicates(table, values, where=where, key=_naming(table))
+        if copies.rows:
+            found.append(duplicated(table.name, sources, name, copies))
     return found
 
 

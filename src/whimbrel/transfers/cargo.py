@@ -17,6 +17,7 @@ from whimbrel.engines import base, codec, forms, transport
 from whimbrel.journal import values
 from whimbrel.proof import sides
 from whimbrel.rows import changed, copier, keys
+from whimbrel.transfers import lanes
 from whimbrel.transfers import plan as planning
 
 # So many rows tell how large one is.
@@ -57,6 +58,7 @@ class Bound:
     key: tuple[int, ...]
     walked: keys.Key
     change: changed.Change | None = None
+    order: str = ""
 
     def cargo(self, way: keys.Walkway | None, range_: keys.Range) -> transport.Cargo:
         """Return the rows of a range."""
@@ -65,7 +67,13 @@ class Bound:
             inside = way.condition(range_)
             where = f"({where}) AND {inside.sql}" if where else inside.sql
             params = tuple(inside.params)  # type: ignore[assignment]
-        return transport.Cargo(source=self.source, carried=self.read, where=where, params=params)
+        return transport.Cargo(
+            source=self.source,
+            carried=self.read,
+            where=where,
+            params=params,
+            order=self.order,
+        )
 
     def task(
         self,
@@ -89,6 +97,8 @@ class Bound:
             key=self.key,
             change=self.change,
             room=room,
+            looked=self.planned.looked,
+            moment=lanes.moment_of(self.planned.looked),
         )
 
 
@@ -126,7 +136,8 @@ def bind(seat: sides.Seat, planned: planning.PlannedFlow, target: Target, *, loo
         own[column.name] = plain
         if flow.change is not None:
             value = dataclasses.replace(value, form=plain)
-        read.append(transport.Carried(value=value, column=into, fits=fits))
+        proof = column.proof if flow.change is None else None
+        read.append(transport.Carried(value=value, column=into, fits=fits, plain=proof))
     change = flow.change
     if change is not None:
         for column in planned.beside:
@@ -160,6 +171,7 @@ def bind(seat: sides.Seat, planned: planning.PlannedFlow, target: Target, *, loo
         key=tuple(places[known[name]] for name in names if known.get(name) in places),
         walked=key,
         change=change,
+        order=engine.beside_parameters(flow.order) if flow.order else "",
     )
 
 

@@ -8,9 +8,10 @@ asks the catalog. Rows go chunk by chunk (`rows.copier`, `lanes`).
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,11 +24,13 @@ from whimbrel.journal import chunks, journal, parts
 from whimbrel.proof import sides
 from whimbrel.rows import changed, copier, keys
 from whimbrel.schema import convert
-from whimbrel.transfers import cargo, lanes, moved, numbering
+from whimbrel.transfers import building, cargo, lanes, moved, numbering
 from whimbrel.transfers import plan as planning
 
 _LOOK_SECONDS: Final = 0.5
 _TITLE: Final = 250
+# So much of a statement stands in a message.
+_LINES: Final = 20
 # What is done when rows come or go, or holds a copy of them.
 _ACTS: Final = frozenset({"trigger", "rule", "materialized view", "event"})
 
@@ -92,7 +95,7 @@ class Course:
         target.commit()
         self._elsewhere = submit
         self.filled: dict[str, Filled] = {}
-        self.left_out: list[tuple[str, str]] = []
+        self.not_made: list[convert.NotConverted] = []
 
     def _tell(self, event: events.Event) -> None:
         with self._telling:
@@ -119,7 +122,7 @@ class Course:
         for step in by_phase.get("before", []):
             self._perform(self._target, step)
         self._rows(by_phase.get("rows", []), by_phase.get("after", []))
-        for phase in ("keys", "counters", "last"):
+        for phase in () if self._options.live else ("keys", "counters", "last"):
             for step in by_phase.get(phase, []):
                 self._perform(self._target, step)
 
@@ -172,6 +175,12 @@ class Course:
 
     def _perform(self, session: base.Session, step: _Step) -> None:
         row = self._recorded.get(step.position)
+        if row is not None and row.status == "done" and row.noted is not None:
+            # The server refused it; whoever goes on may have seen to that.
+            journal.Journal(session, self._clock).forget_step(self._run, step.position)
+            session.commit()
+            del self._recorded[step.position]
+            row = None
         # A counter is set anew by whoever goes on: there may be more rows now.
         if row is not None and row.status == "done" and step.counting is None:
             return
@@ -181,11 +190,17 @@ class Course:
         try:
             alone = any(one.alone for one in statements)
             if session.engine.can.transactional_ddl and not alone:
+                dropping = step.action is not None and step.action.kind == "drop"
+                # Nothing else refers to what goes, but its tables may to each other, in a circle.
+                if dropping:
+                    session.engine.begin_migration(session, rebuilds=True)
                 session.begin()
                 session.engine.before_ddl(session)
                 self._send(session, statements)
                 self._noted(notes, step)
                 session.commit()
+                if dropping:
+                    session.engine.end_migration(session)
             else:
                 self._by_itself(session, notes, step, statements, alone=alone)
         except sa.exc.SQLAlchemyError as error:
@@ -202,7 +217,7 @@ class Course:
             raise errors.TransferFailed(
                 f"the target refused a step: {step.title}",
                 database=session.url,
-                object=statements[0].sql if statements else None,
+                object=_beginning(statements[0].sql) if statements else None,
                 left="what was done before stays, with its notes",
                 cause=session.engine.cause(error),
             ) from error
@@ -222,9 +237,10 @@ class Course:
         """Go on without what the server refused and nothing else needs."""
         why = session.engine.cause(error)
         self._recall(session, step)
-        self._noted(notes, step)
+        self._noted(notes, step, noted=json.dumps({"refused": why}))
         session.commit()
-        self.left_out.append((step.title, why))
+        if step.action is not None:
+            self.not_made.append(convert.refused(step.action, why))
         self._tell(events.Noticed(what=f"{step.title} is not in the target: {why}"))
 
     def _by_itself(
@@ -274,17 +290,19 @@ class Course:
 
     def _recall(self, session: base.Session, step: _Step) -> None:
         """Look what the journal says of a step now."""
-        for row in journal.Journal(session, self._clock).steps(self._run):
-            if row.position == step.position:
-                self._recorded[step.position] = row
+        row = journal.Journal(session, self._clock).step(self._run, step.position)
+        if row is not None:
+            self._recorded[step.position] = row
         session.rollback()
 
-    def _noted(self, notes: journal.Journal, step: _Step) -> None:
-        """Write that a step is done."""
+    def _noted(self, notes: journal.Journal, step: _Step, *, noted: str | None = None) -> None:
+        """Write that a step is done, or with `noted` why it was left."""
         if step.position in self._recorded:
-            notes.finish_step(self._run, step.position, rows_changed=None, seconds=None)
+            notes.finish_step(
+                self._run, step.position, rows_changed=None, seconds=None, noted=noted
+            )
         else:
-            notes.write_steps([self._note(step, "done")])
+            notes.write_steps([self._note(step, "done", noted=noted)])
 
     def _statements(self, session: base.Session, step: _Step) -> Iterator[base.Statement]:
         if step.action is not None:
@@ -316,7 +334,9 @@ class Course:
             )
         )
 
-    def _note(self, step: _Step, status: str, *, kind: str = "schema") -> journal.StepRow:
+    def _note(
+        self, step: _Step, status: str, *, kind: str = "schema", noted: str | None = None
+    ) -> journal.StepRow:
         return journal.StepRow(
             run=self._run,
             position=step.position,
@@ -324,7 +344,7 @@ class Course:
             status=status,
             step=step.title,
             fingerprint=hashlib.sha256(step.title.encode()).hexdigest(),
-            noted=None,
+            noted=noted,
             rows_changed=None,
             started_at=clocks.stamp(self._clock.now()),
             seconds=None,
@@ -347,7 +367,7 @@ class Course:
             clock=self._clock,
         )
         several = self._target.engine.can.parallel_writers
-        builders = _Builders(
+        builders = building.Builders[_Step](
             self._open, self._options.jobs if several else 1, retries=self._options.retries
         )
         try:
@@ -371,7 +391,7 @@ class Course:
         crew: lanes.Lanes,
         steps: Sequence[_Step],
         following: dict[str, list[_Step]],
-        builders: _Builders,
+        builders: building.Builders[_Step],
     ) -> None:
         held = [self._begun(step) for step in steps if step.flow is not None]
         self._refresh(held)
@@ -479,12 +499,15 @@ class Course:
         filled.rows = filled.before
         filled.read = sum(row.rows_read for row in done)
         filled.rejected = sum(row.rows_rejected for row in done)
+        filled.dropped = sum(row.rows_dropped for row in done)
+        filled.size = sum(row.bytes for row in done)
         filled.chunks = len(known)
         self._tell(events.TableCutInChunks(table=flow.name, chunks=len(known), done=filled.before))
         open_ = [row for row in known if row.status != parts.State.DONE.value]
         return _Work(
             step=step, held=held, rows=open_, run=self._run, filled=filled,
             left=len(open_), since=self._clock.seconds(), target=flow.target,
+            cleansed={row.part: tuple(changed.load(row.cleansed)) for row in done},
         )  # fmt: skip
 
     def _came(self, work: _Work, done: copier.Done) -> None:
@@ -495,16 +518,7 @@ class Course:
         filled.rejected += done.rejected
         filled.dropped += done.dropped
         filled.size += done.size
-        for one in done.cleansed:
-            known = filled.cleansed.get((one.column, one.rule))
-            if known is not None:
-                one = changed.Cleansed(
-                    column=one.column,
-                    rule=one.rule,
-                    values=known.values + one.values,
-                    samples=(known.samples + one.samples)[: changed.SAMPLES],
-                )
-            filled.cleansed[one.column, one.rule] = one
+        work.cleansed[done.chunk] = done.cleansed
         self._tell(
             events.ChunkCopied(
                 table=filled.name, chunk=done.chunk, rows=done.written, rejected=done.rejected,
@@ -539,6 +553,7 @@ class Course:
 
     def _noted_full(self, work: _Work) -> None:
         filled = work.filled
+        filled.cleansed = changed.together(*(work.cleansed[at] for at in sorted(work.cleansed)))
         seconds = filled.seconds = self._clock.seconds() - work.since
         self._notes.finish_step(
             self._run, work.step.position, rows_changed=filled.rows, seconds=seconds
@@ -664,9 +679,19 @@ class Course:
                 work.filled.rows -= row.rows_written
                 work.filled.read -= row.rows_read
                 work.filled.rejected -= row.rows_rejected
+                work.filled.dropped -= row.rows_dropped
+                work.filled.size -= row.bytes
             work.left += len(rows)
             for future in [crew.submit(work.task(row, room)) for row in rows]:
                 self._came(work, future.result())
+
+
+def _beginning(sql: str) -> str:
+    """Return a statement, or its first lines: the others are in the plan."""
+    lines = sql.splitlines()
+    if len(lines) <= _LINES:
+        return sql
+    return "\n".join([*lines[:_LINES], f"… and {len(lines) - _LINES:,} lines more"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -676,7 +701,7 @@ class _Full:
     crew: lanes.Lanes
     works: Sequence[_Work]
     following: dict[str, list[_Step]]
-    builders: _Builders
+    builders: building.Builders[_Step]
 
 
 @dataclass(kw_only=True)
@@ -691,6 +716,7 @@ class _Work:
     left: int
     since: float
     target: str
+    cleansed: dict[int, tuple[changed.Cleansed, ...]]
     ended: bool = False
 
     @property
@@ -711,62 +737,3 @@ class _Work:
             chunk=row.part,
             room=room,
         )
-
-
-class _Builders:
-    """Sessions of the target that make indexes while other tables are still being filled."""
-
-    def __init__(self, open_session: lanes.OpenSession, jobs: int, *, retries: int) -> None:
-        self._open = open_session
-        self._retries = retries
-        self._ended = threading.Event()
-        self._pool = ThreadPoolExecutor(jobs, "whimbrel-indexes")
-        self._given: list[Future[None]] = []
-
-    def give(self, steps: Sequence[_Step], build: Callable[[base.Session, _Step], None]) -> None:
-        """Let the steps of one table be done one after the other, beside those of others."""
-        if steps:
-            self._given.append(self._pool.submit(self._do, list(steps), build))
-
-    def _do(self, steps: list[_Step], build: Callable[[base.Session, _Step], None]) -> None:
-        session, tries = self._open(), 1
-        try:
-            for step in steps:
-                while True:
-                    try:
-                        build(session, step)
-                        break
-                    except (errors.WhimbrelError, sa.exc.SQLAlchemyError):
-                        if not session.gone or tries > self._retries or self._ended.is_set():
-                            raise
-                        session, tries = self._anew(session, tries)
-        finally:
-            session.close()
-
-    def _anew(self, lost: base.Session, tries: int) -> tuple[base.Session, int]:
-        """Open a session in place of one that was lost."""
-        lost.close()
-        while True:
-            self._ended.wait(lanes.backoff(tries))
-            tries += 1
-            try:
-                return self._open(), tries
-            except errors.DatabaseUnavailable:
-                if tries > self._retries or self._ended.is_set():
-                    raise
-
-    def finish(self, breathe: Callable[[], None]) -> None:
-        """Wait for all of it; raise the first failure."""
-        while True:
-            done, left = wait(self._given, timeout=_LOOK_SECONDS, return_when=FIRST_COMPLETED)
-            breathe()
-            for future in done:
-                self._given.remove(future)
-                future.result()
-            if not left:
-                return
-
-    def close(self) -> None:
-        """Begin nothing more, and wait for what is under way."""
-        self._ended.set()
-        self._pool.shutdown(wait=True, cancel_futures=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import functools
 from collections.abc import Mapping, Sequence
@@ -14,8 +15,10 @@ import sqlalchemy as sa
 from whimbrel import clock as clocks
 from whimbrel import config as configs
 from whimbrel import errors, events
-from whimbrel.engines import base, registry
+from whimbrel.engines import base, captures, registry
+from whimbrel.transfers import cutover as cutting
 from whimbrel.transfers import flows as flowing
+from whimbrel.transfers import follow as following
 from whimbrel.transfers import mapping, reading, rulebook
 from whimbrel.transfers import plan as planning
 from whimbrel.transfers import transfer as transferring
@@ -34,10 +37,16 @@ class Picked:
         """Return what goes where; raise TableNotFound, BadMapping."""
         chosen = mapping.Chosen(tables=self.tables, exclude=self.exclude, where=self.where)
         found = mapping.made(self.rules, list(source.tables.values()), source.engine, chosen)
+        if not found and not source.tables:
+            raise errors.UsageError(
+                "there is no table to transfer: the source has none",
+                remedy="correct the source; its URL may name another database, or none",
+            )
         if not found:
             raise errors.UsageError(
-                "there is no table to transfer",
-                remedy="see which tables the source has:  whimbrel transfer … --dry-run",
+                "there is no table to transfer: all are left out",
+                object=f"the source has: {errors.names(source.tables)}",
+                remedy="choose others by --tables and --exclude, or by the rules",
             )
         return found
 
@@ -185,6 +194,162 @@ def transfer(
         command="whimbrel.transfer",
     )
     return transferring.transfer(asked, tell=tell, clock=clock)
+
+
+def follow_request(
+    source: str, asked: transferring.Request, *, how: str, until_level: bool, folder: Path | None
+) -> following.Request:
+    """Return a transfer whose source is followed from then on."""
+    if how not in (captures.TRIGGERS, captures.LOG):
+        raise errors.UsageError(
+            f"capture={how!r} means nothing",
+            remedy=f"say one of: {captures.TRIGGERS}, {captures.LOG}",
+        )
+    if not (asked.options.data and asked.options.schema):
+        raise errors.UsageError(
+            "only a whole transfer can be followed", remedy="leave schema only and data only out"
+        )
+    writing = database(source, configs.load(folder))
+    return following.Request(
+        transfer=asked,
+        capture=functools.partial(opened, writing, read_only=False),
+        how=how,
+        until_level=until_level,
+    )
+
+
+def follow(
+    source: str,
+    target: str,
+    *,
+    tables: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    where: Mapping[str, str] | None = None,
+    rules: str | rulebook.Mapping | None = None,
+    capture: str = captures.TRIGGERS,
+    until_level: bool = False,
+    jobs: int = 2,
+    verify: bool = True,
+    existing: str = "refuse",
+    max_rejects: int = 0,
+    folder: Path | str | None = None,
+    tell: events.Listener = events.nobody,
+    clock: clocks.Clock = clocks.SYSTEM,
+) -> following.Followed:
+    """Copy a database into another one, and bring whatever changes there from then on.
+
+    `capture` says how changes are noticed: by "triggers", or by the server's own "log".
+    It goes on until KeyboardInterrupt is raised (by `tell`, say), or a cutover asks for the
+    target; with `until_level` until all is brought that had changed by then. Called again it
+    goes on where it was. What else is given means the same as for `transfer`.
+
+    Raises CannotFollow with nothing changed, SourceAltered, CaptureLost, and what `transfer`
+    raises.
+    """
+    asked = request(
+        source,
+        target,
+        tables=tables,
+        exclude=exclude,
+        where=where,
+        rules=rules,
+        options=options_of(jobs=jobs, verify=verify, existing=existing, max_rejects=max_rejects),
+        folder=folder,
+        command="whimbrel.follow",
+    )
+    made = follow_request(
+        source,
+        asked,
+        how=capture,
+        until_level=until_level,
+        folder=Path(folder) if folder is not None else None,
+    )
+    return following.follow(made, tell=tell, clock=clock)
+
+
+def cutover(
+    source: str,
+    target: str,
+    *,
+    tables: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    where: Mapping[str, str] | None = None,
+    rules: str | rulebook.Mapping | None = None,
+    max_rejects: int = 0,
+    stop_writes: str = "",
+    start_writes: str = "",
+    switch: str = "",
+    verify: bool = True,
+    reverse: bool = False,
+    back: bool = False,
+    folder: Path | str | None = None,
+    tell: events.Listener = events.nobody,
+    clock: clocks.Clock = clocks.SYSTEM,
+) -> cutting.CutOver:
+    """Let the target take over from the source that it follows.
+
+    What is followed has to be said as it was said to `follow`. `stop_writes` and `switch` are
+    commands of a shell; without the first, triggers refuse whatever is written to the followed
+    tables of the source, and stay. Whoever follows is asked to let go of the target.
+
+    With `reverse` what changes in the target is noted from the switch on: then
+    `follow(target, source)` brings it back into the source, and the same call with `back` lets
+    that take over again.
+
+    Raises NotFollowed, CannotFollow, LockHeld with nothing changed; CutoverFailed, after which
+    writes are allowed again, unless it says otherwise.
+    """
+    made = cutover_request(
+        *((target, source) if back else (source, target)),
+        tables=tables,
+        exclude=exclude,
+        where=where,
+        rules=rules,
+        max_rejects=max_rejects,
+        folder=folder,
+        command="whimbrel.cutover",
+    )
+    wishes = cutting.Wishes(
+        stop_writes=stop_writes,
+        start_writes=start_writes,
+        switch=switch,
+        verify=verify,
+        reverse=reverse,
+    )
+    return cutting.cutover(made, wishes, tell=tell, clock=clock)
+
+
+def cutover_request(
+    source: str,
+    target: str,
+    *,
+    tables: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    where: Mapping[str, str] | None = None,
+    rules: str | rulebook.Mapping | None = None,
+    max_rejects: int = 0,
+    folder: Path | str | None = None,
+    command: str = "whimbrel cutover",
+) -> following.Request:
+    """Return what is followed, for a cutover, and the same the other way round.
+
+    How it is noticed, the target's journal knows.
+    """
+    options, place = options_of(max_rejects=max_rejects), Path(folder) if folder else None
+    there = request(
+        source, target, tables=tables, exclude=exclude, where=where, rules=rules,
+        options=options, folder=folder, command=command,
+    )  # fmt: skip
+    # What has conditions or rules has no way back: that is said where it is asked for.
+    turned = request(
+        target, source, tables=tables, exclude=exclude,
+        options=options, folder=folder, command=command,
+    )  # fmt: skip
+    made, reverse = (
+        follow_request(one, asked, how=captures.TRIGGERS, until_level=True, folder=place)
+        for one, asked in ((source, there), (target, turned))
+    )
+    return dataclasses.replace(made, reverse=reverse)
 
 
 def plan_transfer(

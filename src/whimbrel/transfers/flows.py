@@ -44,7 +44,12 @@ class Flow:
     `key` are columns that name a row of a query. `beside` are columns that are read for `change`
     and not written: it finds them under their `target`. `left_out` has, by reason, conditions
     for rows of the table that do not go, to be counted for the report. `own_rows` says that
-    `where` only leaves out the rows of heirs.
+    the target's table has heirs, too, whose rows are not of this flow.
+
+    `rows` is how many there are, where whoever made the flow knows, and `order` SQL of the source
+    to write them in order. `mark` is part of what tells a transfer from another: what else of it
+    may not change between an attempt and the next. `said` is what people are shown in place of
+    `where`, if that is long or not for everybody's eyes.
     """
 
     name: str
@@ -61,3 +66,7 @@ class Flow:
     beside: tuple[FlowColumn, ...] = ()
     own_rows: bool = False
     left_out: Mapping[str, str] = field(default_factory=dict)
+    rows: int | None = None
+    order: str = ""
+    mark: str = ""
+    said: str = ""

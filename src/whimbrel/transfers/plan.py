@@ -41,6 +41,8 @@ class Options:
     retries: int = 8
     # Where a value does not fit, its row goes to the rejects instead of stopping everything first.
     reject_misfits: bool = False
+    # The source is followed from then on: keys, counters and what acts by itself come at the end.
+    live: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +60,8 @@ class PlannedColumn:
     """A column of the target and where its values are from.
 
     `plain` is a column of the source, `expression` its SQL otherwise; neither where only rules
-    give it a value. `found` describes it as the source's catalog would.
+    give it a value. `found` describes it as the source's catalog would. `proof` is what is proven
+    of its values, at the moment at which they were looked at.
     """
 
     name: str
@@ -67,6 +70,7 @@ class PlannedColumn:
     found: tables.FoundColumn | None
     meaning: portable.Meaning | None
     type: str = ""
+    proof: portable.Plain | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +78,8 @@ class PlannedFlow:
     """A flow with what its columns are; `rows` is about how many there are.
 
     Into tables that have their foreign keys already, those of a lower `level` are copied first,
-    and one that refers to itself as a `whole`.
+    and one that refers to itself as a `whole`. `looked` is the position of the source at which
+    values were looked at.
     """
 
     flow: flowing.Flow
@@ -84,6 +89,7 @@ class PlannedFlow:
     beside: tuple[PlannedColumn, ...] = ()
     level: int = 0
     whole: bool = False
+    looked: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

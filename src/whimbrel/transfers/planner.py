@@ -6,6 +6,7 @@ What a plan is, and what follows from it, is in `plan`.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -15,7 +16,7 @@ from whimbrel.proof import sides
 from whimbrel.schema import convert, same
 from whimbrel.schema import losses as judging
 from whimbrel.transfers import flows as flowing
-from whimbrel.transfers import reading
+from whimbrel.transfers import reading, replacing
 from whimbrel.transfers.plan import (
     Counting,
     Existing,
@@ -50,14 +51,14 @@ class Planner:
         self._left_out: list[convert.NotConverted] = []
         # What tables that are there take, by table and column.
         self._there: dict[tuple[str, str], portable.Offer] = {}
+        self._nulls: dict[tuple[str, str], bool] = {}
 
     def plan(self, *, resuming: bool = False) -> TransferPlan:
         """Return the plan; raise TargetNotEmpty, TableNotFound, ColumnNotFound, UsageError."""
         self._flows = list(self._once(self._flows))
         planned = [self._flow(flow) for flow in self._flows]
-        drops: tuple[convert.Action, ...] = ()
         if not resuming:
-            drops = self._existing()
+            self._existing()
         if not self._options.schema or self._options.existing is Existing.FILL:
             self._there = self._known(planned)
         profiles = self._profiles(planned) if self._options.data else {}
@@ -65,14 +66,17 @@ class Planner:
             schema, offers = self._schema(planned, profiles)
         else:
             schema, offers = convert.Schema(tables=()), self._there
+        making = self._options.schema and self._options.existing is not Existing.FILL
+        drops = self._drops(schema) if making and not resuming else ()
         if self._left_out:
             lost = (*schema.not_converted, *self._left_out)
             schema = dataclasses.replace(schema, not_converted=lost)
-        planned = [self._typed(one, offers) for one in planned]
+        planned = [self._typed(one, offers, profiles.get(one.flow.name, {})) for one in planned]
         if not schema.tables:
             planned = self._levelled(planned)
         self._judge(planned, offers, profiles)
         self._judge_keys(planned, profiles)
+        self._judge_there(planned)
         plan = TransferPlan(
             source=_place(self._side.run(lambda seat: seat.session)),
             target=_place(self._target),
@@ -85,6 +89,10 @@ class Planner:
             options=self._options,
         )
         return dataclasses.replace(plan, fingerprint=self._fingerprint(plan))
+
+    def bare(self) -> list[PlannedFlow]:
+        """Return the flows with what their columns are, without a look at any value."""
+        return [self._flow(flow) for flow in self._once(self._flows)]
 
     def _once(self, flows: Sequence[flowing.Flow]) -> Iterator[flowing.Flow]:
         """Yield flows so that no row goes twice, where one table's rows are also another's.
@@ -105,7 +113,7 @@ class Planner:
             if has and flow.table is not None and (self._same_engine or not all(has)):
                 own = self._source.engine.own_rows(flow.table)
                 where = f"({flow.where}) AND {own}" if flow.where else own
-                yield dataclasses.replace(flow, where=where, own_rows=not flow.where)
+                yield dataclasses.replace(flow, where=where, own_rows=self._same_engine)
             else:
                 yield flow
 
@@ -148,6 +156,7 @@ class Planner:
             for one in columns
         ]
         rows = self._source.estimates.get(flow.table) if flow.table is not None else None
+        rows = rows if flow.rows is None else flow.rows
         return PlannedFlow(
             flow=flow, source=table, columns=tuple(columns), rows=rows, beside=beside
         )
@@ -218,15 +227,15 @@ class Planner:
 
     # --- what the target has ------------------------------------------------------------------
 
-    def _existing(self) -> tuple[convert.Action, ...]:
-        catalog = self._target.engine.catalog(self._target)
-        known = {name.casefold(): name for name in catalog.tables()}
-        names = dict.fromkeys(flow.target for flow in self._flows)
-        there = [known[name.casefold()] for name in names if name.casefold() in known]
+    def _existing(self) -> None:
+        """See that tables that are there may be filled, or replaced; raise TargetNotEmpty."""
+        found = replacing.Replacing(self._target).tables(flow.target for flow in self._flows)
+        there = [name for name in found.values() if name is not None]
         if not self._options.schema or self._options.existing is Existing.FILL:
-            missing = [name for name in names if name.casefold() not in known]
+            missing = [name for name, known in found.items() if known is None]
             if missing and not self._options.schema:
-                raise errors.TableNotFound(missing[0], known=sorted(known.values()))
+                known = self._target.engine.catalog(self._target).tables()
+                raise errors.TableNotFound(missing[0], known=sorted(known))
             full = [name for name in there if self._has_rows(name)]
             if full:
                 raise errors.TargetNotEmpty(
@@ -235,29 +244,29 @@ class Planner:
                     why="has rows already",
                     remedy="empty these tables, or choose another target",
                 )
-            return ()
-        if not there:
-            return ()
-        if self._options.existing is Existing.REFUSE:
-            raise errors.TargetNotEmpty(
-                there,
-                database=self._target.url,
-                why="has such tables already",
-                remedy="choose an empty database; or say what to do with them:\n"
-                "--existing replace   drop these tables, with their rows\n"
-                "--existing fill      keep them as they are made, if they are empty",
-            )
-        statements = tuple(
-            base.Statement(sql=sql) for sql in self._target.engine.drop_tables(there)
-        )
-        return (
-            convert.Action(
-                kind="drop",
-                table=there[0],
-                name=errors.names(there),
-                statements=statements,
-                repeatable=True,
-            ),
+        elif there and self._options.existing is Existing.REFUSE:
+            raise self._taken_already(there, "tables")
+
+    def _drops(self, schema: convert.Schema) -> tuple[convert.Action, ...]:
+        """Return what has to go before; raise TargetNotEmpty if nothing may."""
+        look = replacing.Replacing(self._target)
+        names = [flow.target for flow in self._flows]
+        if self._options.existing is Existing.REPLACE:
+            return look.drops(names, schema)
+        things = look.things(names, schema)
+        if things:
+            raise self._taken_already([f"{one.kind.value} {one.name}" for one in things], "things")
+        return ()
+
+    def _taken_already(self, names: Sequence[str], what: str) -> errors.TargetNotEmpty:
+        tables_ = what == "tables"
+        return errors.TargetNotEmpty(
+            names,
+            database=self._target.url,
+            why=f"has such {what} already",
+            remedy="choose an empty database; or say what to do with them:\n"
+            f"--existing replace   drop these {what}{', with their rows' if tables_ else ''}"
+            + ("\n--existing fill      keep them as they are made, if they are empty" * tables_),
         )
 
     def _has_rows(self, name: str) -> bool:
@@ -312,7 +321,15 @@ class Planner:
         key = self._is_key(one, column)
         needs = converter.needs(meaning, key=key)
         offer = self._offer(one, column, portable.Facts(rows=0))
-        return judging.asked(meaning, offer.domain, needs=needs)
+        null = self._takes_null(one, column) if self._there else True
+        return judging.asked(meaning, offer.domain, needs=needs, null=null)
+
+    def _takes_null(self, one: PlannedFlow, column: PlannedColumn) -> bool:
+        """Whether a column takes NULL: one that is there already, or else the source's."""
+        there = self._nulls.get((one.flow.target, column.name))
+        if there is not None:
+            return there
+        return column.found.null if column.found is not None else True
 
     def _offer(
         self, one: PlannedFlow, column: PlannedColumn, found: portable.Facts
@@ -373,7 +390,7 @@ class Planner:
                     column.meaning,
                     offer,
                     found,
-                    null=column.found.null if column.found is not None else True,
+                    null=self._takes_null(one, column),
                     accepted=accepted.get(column.name, frozenset()),
                 )
 
@@ -429,6 +446,51 @@ class Planner:
         ]
         for future in found:
             self._losses += future.result()
+
+    def _judge_there(self, planned: Sequence[PlannedFlow]) -> None:
+        """See that rows keep the unique keys of tables that are there already.
+
+        Where several flows enter a table, or rules change keys, the target itself sees to it.
+        """
+        if not self._there or not self._options.data:
+            return
+        catalog = self._target.engine.catalog(self._target)
+        converter = self._target.engine.converter(self._target)
+        into = [one.flow.target for one in planned]
+        for one in planned:
+            table, change = one.source, one.flow.change
+            if table is None or into.count(one.flow.target) > 1:
+                continue
+            target = catalog.table(one.flow.target)
+            plain = {
+                column.name: column.plain
+                for column in one.columns
+                if column.plain is not None and (change is None or change.keeps(column.name))
+            }
+            same = {
+                column.name: converter.sameness(converter.meaning(target, column))
+                for column in target.columns
+            }
+            copies = functools.partial(
+                judging.profile_copies,
+                table=table,
+                target=target,
+                plain=plain,
+                same=same,
+                where=one.flow.where,
+            )
+            self._losses += map(self._room, self._side.run(lambda seat: copies(seat.session)))  # noqa: B023
+
+    def _room(self, loss: judging.Loss) -> judging.Loss:
+        """Return a loss of whole rows, taken where so many may be put aside."""
+        if loss.rows is None or loss.rows > self._options.max_rejects:
+            return loss
+        return dataclasses.replace(
+            loss,
+            verdict=judging.Verdict.ACCEPTED,
+            says=f"{loss.says}; they will be put aside",
+            remedy="",
+        )
 
     # --- the schema ---------------------------------------------------------------------------
 
@@ -557,14 +619,39 @@ class Planner:
         offers = {}
         for one in planned:
             table = catalog.table(one.flow.target)
+            self._see_given(one, table)
             for column in one.columns:
                 found = table.column(column.name)
+                self._nulls[one.flow.target, column.name] = found.null
                 meaning = column.meaning or converter.meaning(table, found)
                 offers[one.flow.target, column.name] = converter.wished(found.type, meaning)
         return offers
 
+    def _see_given(self, one: PlannedFlow, table: tables.Table) -> None:
+        """See that every column that has to have a value is given one."""
+        given = {column.name for column in one.columns}
+        for column in table.columns:
+            by_itself = column.auto_increment or column.generated or column.default is not None
+            # A key of one column may number its rows by itself.
+            if column.name in given or column.null or by_itself or column.name in table.primary_key:
+                continue
+            self._losses.append(
+                judging.Loss(
+                    table=one.flow.name,
+                    column=column.name,
+                    what="no value",
+                    verdict=judging.Verdict.REFUSED,
+                    says=f"{table.name}.{column.name} has to have a value, and is given none",
+                    remedy=f'say by a rule what does:  columns = {{ {column.name} = "…" }}\n'
+                    "or let the column take NULL, or give it a default",
+                )
+            )
+
     def _typed(
-        self, one: PlannedFlow, offers: Mapping[tuple[str, str], portable.Offer]
+        self,
+        one: PlannedFlow,
+        offers: Mapping[tuple[str, str], portable.Offer],
+        facts: Mapping[str, portable.Facts],
     ) -> PlannedFlow:
         columns = tuple(
             dataclasses.replace(column, type=offers[one.flow.target, column.name].type)
@@ -572,7 +659,13 @@ class Planner:
             else dataclasses.replace(column, type=column.found.type if column.found else "")
             for column in one.columns
         )
-        return dataclasses.replace(one, columns=columns)
+        proven = tuple(
+            dataclasses.replace(column, proof=facts[column.name].plain)
+            if column.name in facts
+            else column
+            for column in columns
+        )
+        return dataclasses.replace(one, columns=proven, looked=self._side.snapshot.position)
 
     def _counters(
         self, planned: Sequence[PlannedFlow], schema: convert.Schema
@@ -607,10 +700,11 @@ class Planner:
     def _fingerprint(self, plan: TransferPlan) -> str:
         """Return what tells this transfer from another: where from, which rows, into what."""
         digest = hashlib.sha256()
-        parts: list[object] = [self._source.identity]
+        parts: list[object] = [self._source.place or self._source.identity]
         for one in sorted(plan.flows, key=lambda one: one.flow.name):
             parts += [one.flow.name, one.flow.table, one.flow.query, one.flow.target]
             parts += [one.flow.where, sorted(one.flow.types.items())]
+            parts += [one.flow.mark] if one.flow.mark else []
             parts += [(c.name, c.plain, c.expression) for c in one.columns]
         parts += [self._options.schema, self._options.data]
         digest.update(repr(parts).encode())

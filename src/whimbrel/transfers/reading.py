@@ -41,6 +41,8 @@ class Source:
     estimates: Mapping[str, int | None]
     identity: tuple[object, ...]
     heirs: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
+    # What of the identity stays when a server is started again.
+    place: tuple[object, ...] = ()
 
     def table(self, name: str) -> shapes.Table:
         """Return a table, or raise TableNotFound."""
@@ -53,8 +55,7 @@ def read(seat: sides.Seat) -> Source:
     """Read the catalog in the transaction that is open."""
     engine, session = seat.engine, seat.session
     catalog = engine.catalog(session)
-    names = catalog.tables()
-    found = {name: catalog.table(name) for name in names}
+    found = catalog.every()
     stock = engine.inventory(session)
     return Source(
         answered=engine.answered_by(session),
@@ -62,9 +63,10 @@ def read(seat: sides.Seat) -> Source:
         tables=found,
         things=tuple(stock.things()),
         counters=tuple(stock.counters()),
-        estimates={name: engine.estimate(session, name) for name in names},
+        estimates={name: engine.estimate(session, name) for name in found},
         identity=engine.identity(session),
         heirs=catalog.heirs(),
+        place=engine.place(session),
     )
 
 
@@ -104,9 +106,10 @@ def facts(
     def look(range_: keys.Range) -> Future[dict[str, portable.Facts]]:
         def work(seat: sides.Seat) -> dict[str, portable.Facts]:
             condition = _literal(seat, key, range_) if range_ != keys.Range() else where
-            return seat.engine.profiler(seat.session).facts(
+            found = seat.engine.profiler(seat.session).facts(
                 table, asked, where=condition, key=named
             )
+            return pinned(seat.session, side.snapshot.position, found)
 
         if far is None:
             return side.submit(work)
@@ -114,6 +117,19 @@ def facts(
         return _else_here(far(table, asked, condition, named), side, work)
 
     return [look(one) for one in ranges]
+
+
+def pinned(
+    session: base.Session, position: str, found: dict[str, portable.Facts]
+) -> dict[str, portable.Facts]:
+    """Return facts with what is proven of a moment only if they are surely of that moment.
+
+    They are if nobody has written to the database since; else a session may have begun behind a
+    change that came just after its position had been read.
+    """
+    if not any(one.plain for one in found.values()):
+        return found
+    return found if session.engine.position(session) == position else profiling.unproven(found)
 
 
 def _else_here(

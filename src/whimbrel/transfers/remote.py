@@ -27,7 +27,7 @@ from whimbrel import errors, tables
 from whimbrel.engines import base, portable
 from whimbrel.proof import sides
 from whimbrel.rows import copier
-from whimbrel.transfers import lanes
+from whimbrel.transfers import lanes, reading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,6 +305,7 @@ def facts(
         session.engine.codec(session).prepare()
         if session.engine.snapshot(session).position != position:
             return None
-        return session.engine.profiler(session).facts(table, asked, where=where, key=key)
+        found = session.engine.profiler(session).facts(table, asked, where=where, key=key)
+        return reading.pinned(session, position, found)
     finally:
         session.close()

@@ -26,16 +26,20 @@ from whimbrel import errors, events
 from whimbrel.engines import base, portable
 from whimbrel.journal import chunks, journal, parts
 from whimbrel.journal import rejects as putaside
-from whimbrel.proof import differ, pairs, sides
+from whimbrel.proof import differ, sides
 from whimbrel.proof import verify as verifying
 from whimbrel.rows import copier
+from whimbrel.schema import convert
+from whimbrel.transfers import compared as comparing
 from whimbrel.transfers import course, flows, helpers, lanes, reading, remote
 from whimbrel.transfers import plan as planning
 from whimbrel.transfers import planner as planners
 
 Open = Callable[[], base.Session]
 Resolve = Callable[[reading.Source], Sequence[flows.Flow]]
+Choose = Callable[[sides.Side, reading.Source, Sequence[flows.Flow]], Sequence[flows.Flow]]
 Submit = Callable[[copier.Task], Future[copier.Done]]
+Begun = Callable[[base.Session, int, planning.TransferPlan], None]
 
 DIRECTION: Final = "transfer"
 _NAME: Final = 200
@@ -47,6 +51,7 @@ class Transfer:
 
     `position` and `kind` say which moment of the source was copied. `rejects` are the first of
     the rows that were put aside; all of them are in the target's journal. `reasons` counts all.
+    `not_made` is what the target's server has refused and nothing else needs: a view, say.
     """
 
     plan: planning.TransferPlan
@@ -62,6 +67,7 @@ class Transfer:
     reasons: tuple[putaside.Count, ...] = ()
     notes: tuple[str, ...] = ()
     miscounted: tuple[str, ...] = ()
+    not_made: tuple[convert.NotConverted, ...] = ()
     verification: verifying.Verification | None = field(default=None, repr=False)
 
     @property
@@ -76,16 +82,29 @@ class Transfer:
 
     @property
     def equal(self) -> bool | None:
-        """Whether both sides were compared and are equal; None if they were not compared."""
+        """Whether both sides are equal as far as they were compared; None if nothing was.
+
+        What was compared is said by `compared`.
+        """
         return None if self.verification is None else self.verification.equal
+
+    @property
+    def compared(self) -> dict[str, comparing.Compared]:
+        """Return, by the name of each flow, what was held against the source, or why not."""
+        results = None if self.verification is None else self.verification.tables
+        if results is None and self.plan.options.verify:
+            results = ()  # there was nothing that could be
+        return comparing.of(self.plan, {one.name: one for one in self.tables}, results)
 
     @property
     def ok(self) -> bool:
         """Whether everything arrived, as far as it was looked at."""
-        return not (self.rejected or self.miscounted) and self.equal is not False
+        wrong = self.rejected or self.miscounted or self.not_made
+        return not wrong and self.equal is not False
 
     def as_json(self) -> dict[str, object]:
         """Return it as plain values."""
+        compared = self.compared
         return {
             "ok": self.ok,
             "run": self.run,
@@ -100,11 +119,16 @@ class Transfer:
                 {"table": one.table, "reason": one.reason, "rule": one.rule, "rows": one.rows}
                 for one in self.reasons
             ],
+            "not_made": [
+                {"kind": one.kind, "name": one.name, "why": one.why, "sql": one.text}
+                for one in self.not_made
+            ],
             "tables": [
                 {
                     "name": one.name,
                     "source": one.source,
                     "target": one.target,
+                    "compared": compared[one.name].as_json() if one.name in compared else None,
                     "rows": one.rows,
                     "read": one.read,
                     "rejected": one.rejected,
@@ -136,7 +160,9 @@ class Transfer:
 class Request:
     """What is asked for: both databases, which rows go where, and how.
 
-    `executor` copies chunks elsewhere than in sessions of this process.
+    `executor` copies chunks elsewhere than in sessions of this process. `choose` looks at the
+    moment that is copied, and says which rows of the flows go. `begun` is called under the lock of
+    the target before anything is made there; what it writes is committed.
     """
 
     source: Open
@@ -149,13 +175,15 @@ class Request:
     command: str = "whimbrel transfer"
     executor: Executor | None = None
     look: differ.Options | None = None
+    choose: Choose | None = None
+    begun: Begun | None = None
 
 
 def plan(request: Request, *, tell: events.Listener = events.nobody) -> planning.TransferPlan:
     """Return what would be done; both databases are only read."""
     with _source(request) as side, contextlib.closing(request.target()) as target:
         source = side.run(reading.read)
-        _apart(source, target)
+        apart(source, target)
         with contextlib.ExitStack() as hands:
             look = _profiling(_crew(request, side, source, hands), request, side)
             found = _planner(request, side, target, source, look).plan()
@@ -175,7 +203,7 @@ def transfer(
     TransferHalfDone, LockHeld; TransferFailed and RowFailed for what stopped it on its way.
     """
     started, since = clock.now(), clock.seconds()
-    with _said(request), contextlib.ExitStack() as stack:
+    with said(request), contextlib.ExitStack() as stack:
         side = stack.enter_context(_source(request))
         tries = 1
         while True:
@@ -205,7 +233,7 @@ def transfer(
 
 
 @contextlib.contextmanager
-def _said(request: Request) -> Iterator[None]:
+def said(request: Request) -> Iterator[None]:
     """Say in our words what a driver says when a connection ends where nobody expected it."""
     try:
         yield
@@ -278,11 +306,12 @@ class _Attempt:
         request, side, tell, clock = self._request, self._side, self._tell, self._clock
         since = clock.seconds()
         source = side.run(reading.read)
-        # Before anything is written there, not even the journal's own tables.
+        # Before anything is written there, not even the journal's own tables, nor a file made.
+        request.resolve(source)
         with contextlib.closing(request.target()) as there:
-            _apart(source, there)
+            apart(source, there)
         hands = contextlib.ExitStack()
-        with _held(request, clock) as (target, lock, holder), self._noticing(target), hands:
+        with held(request, clock) as (target, lock, holder), self._noticing(target), hands:
             notes = journal.Journal(target, clock)
             half = _half(notes)
             target.rollback()
@@ -297,6 +326,9 @@ class _Attempt:
                 raise _refused(planned, resuming=resuming)
             run, resumed = _begin(notes, half, planned, request, holder, replacing=replacing)
             self._run = run
+            if request.begun is not None:
+                request.begun(target, run, planned)
+                target.commit()
             tell(
                 events.TransferStarted(
                     source=planned.source.url,
@@ -331,7 +363,6 @@ class _Attempt:
             notes.end_run(run, journal.Status.DONE, seconds=clock.seconds() - since, steps=None)
             lock.check()
             target.commit()
-            left_out = (f"{what} is not in the target: {why}" for what, why in did.left_out)
             return Transfer(
                 plan=planned,
                 tables=tuple(did.filled.values()),
@@ -344,8 +375,9 @@ class _Attempt:
                 copy_seconds=copied,
                 rejects=rejects,
                 reasons=reasons,
-                notes=(*planned.notes, *side.notes, *left_out),
+                notes=(*planned.notes, *side.notes),
                 miscounted=tuple(miscounted),
+                not_made=tuple(dict.fromkeys(did.not_made)),
                 verification=verification,
             )
 
@@ -360,7 +392,10 @@ def _planner(
     source: reading.Source,
     look: reading.Elsewhere | None,
 ) -> planners.Planner:
-    return planners.Planner(side, target, request.resolve(source), source, request.options, look)
+    going = request.resolve(source)
+    if request.choose is not None:
+        going = request.choose(side, source, going)
+    return planners.Planner(side, target, going, source, request.options, look)
 
 
 @contextlib.contextmanager
@@ -378,7 +413,7 @@ def _source(request: Request) -> Iterator[sides.Side]:
 
 
 @contextlib.contextmanager
-def _held(
+def held(
     request: Request, clock: clocks.Clock
 ) -> Iterator[tuple[base.Session, base.RunLock, base.Holder]]:
     """Open the target, take its lock, see to its journal."""
@@ -418,7 +453,7 @@ def _user() -> str:
         return "unknown"
 
 
-def _apart(source: reading.Source, target: base.Session) -> None:
+def apart(source: reading.Source, target: base.Session) -> None:
     """Refuse to move a database into itself."""
     if source.identity == target.engine.identity(target):
         raise errors.UsageError(
@@ -578,7 +613,7 @@ def _verified(
     clock: clocks.Clock,
 ) -> verifying.Verification | None:
     """Compare what is in the target now with the moment of the source that was copied."""
-    wanted = wanted_of(planned, filled)
+    wanted = comparing.wanted(planned, filled)
     if not wanted.tables:
         return None
     options = request.look or differ.Options(jobs=request.options.jobs)
@@ -592,39 +627,6 @@ def _verified(
         tell=tell,
         clock=clock,
     )
-
-
-def wanted_of(planned: planning.TransferPlan, filled: Mapping[str, course.Filled]) -> pairs.Wanted:
-    """Return what is compared after a transfer: every column that goes as it is.
-
-    Rows that rules have left out or put aside would be differences; such tables are counted. Of
-    two flows from one table, or into one, neither is all of it.
-    """
-    tables, columns, where = {}, {}, {}
-    sources = [one.flow.table for one in planned.flows]
-    targets = [one.flow.target for one in planned.flows]
-    for one in planned.flows:
-        flow, change = one.flow, one.flow.change
-        did = filled.get(flow.name)
-        apart = sources.count(flow.table) > 1 or targets.count(flow.target) > 1
-        fewer = change is not None and (did is None or did.rejected or did.dropped)
-        if flow.table is None or apart or fewer:
-            continue
-        kept = {
-            column.plain or column.expression: column.name
-            for column in one.columns
-            if column.found is not None
-            and (change is None or change.keeps(column.name))
-            # Nobody can write it, and the same row has come later there.
-            and not (planned.same_engine and column.found.since)
-        }
-        if not kept:
-            continue
-        tables[flow.table], columns[flow.table] = flow.target, kept
-        if flow.where:
-            here = planned.source.engine == planned.target.engine and flow.own_rows
-            where[flow.table] = (flow.where, flow.where if here else "")
-    return pairs.Wanted(tables=tables, columns=columns, where=where)
 
 
 def _miscounted(

@@ -466,12 +466,82 @@ MOVED = dataclasses.replace(
     rejects=(),
     reasons=(),
 )
+REFUSED = dataclasses.replace(
+    MOVED,
+    not_made=(
+        reports.NotConverted(
+            kind="view",
+            name="large",
+            why="the target refused it: no such function",
+            text="CREATE VIEW large AS SELECT nonsense(id) FROM letter",
+        ),
+    ),
+)
+
+LIVE = dataclasses.replace(
+    MIGRATED,
+    migrations=(
+        reports.Migration(
+            id="20260511_100000_amount_as_text",
+            direction="live",
+            status="done",
+            doc="Amounts come with their currency.",
+            run=14,
+            started_at="2026-05-11T10:00:00.000000Z",
+            milliseconds=61_000,
+            rows=4_000_000,
+        ),
+    ),
+    live_changes=(
+        reports.LiveChange(
+            migration="20260511_100000_amount_as_text",
+            table="orders",
+            mode="table",
+            up=(
+                reports.Mapped(column="id", made_of='"id"'),
+                reports.Mapped(column="amount", made_of='CAST("amount" AS TEXT)'),
+            ),
+            down=(
+                reports.Mapped(column="id", made_of='"id"'),
+                reports.Mapped(column="amount", made_of='CAST("amount" AS INTEGER)'),
+            ),
+            phases=(
+                reports.Phase(name="expanded", milliseconds=8),
+                reports.Phase(name="mirrored", milliseconds=430),
+                reports.Phase(name="backfilled", milliseconds=48_000),
+                reports.Phase(name="verified", milliseconds=12_000),
+                reports.Phase(name="swapped", milliseconds=650),
+            ),
+            filled=4_000_000,
+            compared=4_000_120,
+            ranges=801,
+            refilled=3,
+            waits=1,
+            tries=2,
+            longest=640,
+            blockers=(f"pid 4711 of {NASTY}, for 20 min",),
+            way_back="going back would change or lose rows",
+            lossy=2,
+            first=(f"id {HIDDEN!r}", "id 88"),
+            columns=("amount",),
+        ),
+    ),
+    counted=(),
+    profiles=(),
+    throughput=(),
+    validation=(),
+    rejected=0,
+    rejects=(),
+    notes=(),
+)
 
 ALL = {
+    "live": LIVE,
     "different": DIFFERENT,
     "equal": EQUAL,
     "migrated": MIGRATED,
     "failed": FAILED,
     "transferred": TRANSFERRED,
+    "refused": REFUSED,
     "moved": MOVED,
 }

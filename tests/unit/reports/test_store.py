@@ -203,3 +203,24 @@ def test_a_report_that_cannot_be_read_is_listed_all_the_same(tmp_path):
 
 def test_a_folder_that_is_not_there_has_no_reports(tmp_path):
     assert [] == store.last(tmp_path / "reports", limit=5)
+
+
+@pytest.mark.parametrize(
+    ("command", "word"),
+    [
+        ("whimbrel assess postgresql://app:hunter2@db1/shop", "assess"),
+        ("whimbrel subset shop sqlite:///small.db --rows 200 --seed 7", "subset"),
+        ("whimbrel up", "up"),
+        ("deploy.py", "deploy.py"),
+        ("", "report"),
+    ],
+)
+def test_a_report_is_called_after_what_was_done_and_never_after_a_url(
+    command, word, sealed, tmp_path
+):
+    place = store.Place(folder=tmp_path)
+
+    written = store.write(place, sealed, started_at=AT, command=command, run=3)
+
+    assert f"_{word}_run_3." in written.file.name
+    assert not any("hunter2" in file.name for file in tmp_path.iterdir())

@@ -178,7 +178,9 @@ def test_rejects_are_counted_by_reason_and_shown_with_rule_and_values():
 
 
 def test_what_was_not_compared_says_so():
-    found = report(filled(rows=10, read=10))
+    plan = dataclasses.replace(PLAN, options=planning.Options(verify=False))
+
+    found = report(filled(rows=10, read=10), plan=plan)
 
     (one,) = found.tables
     assert (reports.Outcome.NOT_COMPARED, 10, 10) == (
@@ -186,6 +188,20 @@ def test_what_was_not_compared_says_so():
     )  # fmt: skip
     assert "nothing was compared" in one.why
     assert ("warning", "Not proven") == (found.verdict.tone, found.verdict.word)
+
+
+def test_what_the_target_refused_is_told_with_its_statement():
+    view = made.refused(action("view", "large", "large"), "no such function")
+
+    found = report(filled(rows=1, read=1), not_made=(view,))
+
+    (one,) = found.not_made
+    assert ("view", "large", "the target refused it: no such function", "CREATE large") == (
+        one.kind, one.name, one.why, one.text,
+    )  # fmt: skip
+    assert ("warning", "Not all of it", "1 object was refused by the target, and is not there") == (
+        found.verdict.tone, found.verdict.word, found.verdict.says,
+    )  # fmt: skip
 
 
 def test_the_moment_that_was_copied_is_told_without_a_comparison():
@@ -245,6 +261,19 @@ def test_all_tables_equal_is_good():
     assert ("good", "Transferred") == (
         samples.MOVED.verdict.tone, samples.MOVED.verdict.word,
     )  # fmt: skip
+
+
+def test_tables_and_columns_that_were_not_compared_are_no_proof():
+    table, *others = samples.MOVED.tables
+    left = dataclasses.replace(table, outcome=reports.Outcome.NOT_COMPARED)
+    but_one = dataclasses.replace(table, columns_left_out=("note",))
+
+    words = [
+        dataclasses.replace(samples.MOVED, tables=(one, table, *others)).verdict.word
+        for one in (table, left, but_one)
+    ]
+
+    assert ["Transferred", "Proven in part", "Proven in part"] == words
 
 
 def test_another_number_of_rows_than_was_written_is_bad():

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whimbrel import pacing
+from whimbrel.engines import base
 from whimbrel.rows import pace
 
 Cost = Callable[[int], float]
@@ -509,3 +510,55 @@ def test_nobody_is_asked_to_take_more_time_than_is_configured():
     sizer.done(1000, 0.1)
 
     assert 500 == sizer.rows
+
+
+# --- beside an application --------------------------------------------------------------------
+
+
+def test_batches_beside_an_application_are_short_from_the_first_one_on() -> None:
+    settings = pace.beside(pacing.DEFAULTS)
+
+    assert settings.target_seconds <= 0.05
+    assert settings.first_rows <= 500
+
+
+def test_what_somebody_has_configured_holds_beside_an_application_too() -> None:
+    said = pacing.DEFAULTS.having({"target_seconds": 2.0, "first_rows": 7_000})
+
+    settings = pace.beside(said)
+
+    assert (settings.target_seconds, settings.first_rows) == (2.0, 7_000)
+
+
+def test_an_application_is_left_alone_for_half_of_a_batch_or_longer_where_the_engine_asks() -> None:
+    assert pace.pause(base.Breath(), 0.04) == pytest.approx(0.02)
+    assert pace.pause(base.Breath(pause=0.1), 0.04) == pytest.approx(0.1)
+
+
+# --- where every statement is slow ------------------------------------------------------------
+
+
+def test_batches_are_not_made_smaller_where_that_does_not_make_them_quicker() -> None:
+    """Each statement takes 80 ms before its first row: one row at a time would never end."""
+    one = sizer(first_rows=500, target_seconds=0.05)
+    sizes = []
+    for _ in range(60):
+        sizes.append(one.rows)
+        one.done(one.rows, 0.08 + one.rows * 0.0002)
+    assert 20 <= min(sizes) and max(sizes) <= 500
+    assert 100 < sum(sizes) / len(sizes)
+
+
+def test_batches_become_smaller_where_rows_are_what_takes_long() -> None:
+    one = sizer(first_rows=500, target_seconds=0.05)
+    walked(one, lambda rows: 0.001 + rows * 0.01, 20)
+    assert one.rows <= 5
+
+
+def test_a_server_that_stood_still_for_a_moment_is_not_believed_for_long() -> None:
+    one = sizer(first_rows=500, target_seconds=0.05)
+    walked(one, linear, 20)
+    one.done(one.rows, 30.0)
+    assert one.rows < 10
+    walked(one, linear, 20)
+    assert one.rows > 500

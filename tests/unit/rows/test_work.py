@@ -147,7 +147,7 @@ def test_only_the_columns_that_are_asked_for_are_read_and_the_key(session):
 
 
 def test_rows_that_are_changed_in_place_are_locked_where_an_engine_can_do_that():
-    locks = {name: through._row_lock(registry.by_name(name)) for name in registry.names()}
+    locks = {name: through.row_lock(registry.by_name(name)) for name in registry.names()}
 
     assert {
         "sqlite": "", "postgresql": " FOR NO KEY UPDATE", "mysql": " FOR UPDATE",

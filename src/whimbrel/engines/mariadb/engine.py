@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-from whimbrel.engines import base, portable
+from whimbrel.engines import base, mirrors, portable
 from whimbrel.engines import building as builders
-from whimbrel.engines.mariadb import building, ddl
+from whimbrel.engines import tolls as contract_tolls
+from whimbrel.engines.mariadb import building, ddl, mirror, tolls
 from whimbrel.engines.mariadb import portable as converting
 from whimbrel.engines.mysql import engine as mysql
 from whimbrel.engines.mysql import session as sessions
@@ -31,6 +32,12 @@ class MariadbEngine(mysql.MysqlEngine):
 
     def converter(self, session: base.Session) -> portable.Converter:
         return converting.MariadbConverter(session)
+
+    def tolls(self, session: base.Session) -> contract_tolls.Tolls:
+        return tolls.MariadbTolls(session)
+
+    def mirror(self, session: base.Session) -> mirrors.Mirror:
+        return mirror.MariadbMirror(session)
 
     @contextmanager
     def standstill(self, session: base.Session) -> Iterator[bool]:

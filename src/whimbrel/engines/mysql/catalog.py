@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from whimbrel import tables as shapes
 from whimbrel.engines import base
@@ -16,26 +18,29 @@ SELECT table_name FROM information_schema.tables
    AND LEFT(table_name, CHAR_LENGTH(%s)) <> %s
  ORDER BY table_name
 """
+# Of one table, or of all: a query of information_schema takes as long for either.
+_OF = " AND table_name = %s"
 _COLUMNS = """
-SELECT column_name, column_type, is_nullable = 'YES', extra, column_comment, collation_name
+SELECT table_name, column_name, column_type, is_nullable = 'YES', extra, column_comment,
+       collation_name
   FROM information_schema.columns
- WHERE table_schema = DATABASE() AND table_name = %s
- ORDER BY ordinal_position
+ WHERE table_schema = DATABASE(){of}
+ ORDER BY table_name, ordinal_position
 """
 _INDEXES = """
-SELECT index_name, non_unique, seq_in_index, column_name, sub_part, collation,
+SELECT table_name, index_name, non_unique, seq_in_index, column_name, sub_part, collation,
        lower(index_type)
   FROM information_schema.statistics
- WHERE table_schema = DATABASE() AND table_name = %s
- ORDER BY index_name, seq_in_index
+ WHERE table_schema = DATABASE(){of}
+ ORDER BY table_name, index_name, seq_in_index
 """
 _UNIQUES = """
-SELECT constraint_name FROM information_schema.table_constraints
- WHERE table_schema = DATABASE() AND table_name = %s AND constraint_type = 'UNIQUE'
+SELECT table_name, constraint_name FROM information_schema.table_constraints
+ WHERE table_schema = DATABASE(){of} AND constraint_type = 'UNIQUE'
 """
 _COMMENT = """
-SELECT table_comment FROM information_schema.tables
- WHERE table_schema = DATABASE() AND table_name = %s
+SELECT table_name, table_comment FROM information_schema.tables
+ WHERE table_schema = DATABASE(){of}
 """
 _TRIGGERS = """
 SELECT trigger_name, CONCAT_WS(' ', action_timing, event_manipulation, event_object_table,
@@ -68,24 +73,56 @@ _PLAIN_INDEX = re.compile(
 _COUNTER = re.compile(r" AUTO_INCREMENT=\d+")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    """What information_schema says, by table."""
+
+    columns: dict[str, list[base.Row]]
+    indexes: dict[str, list[base.Row]]
+    uniques: dict[str, list[base.Row]]
+    comments: dict[str, list[base.Row]]
+
+
 class MysqlCatalog(base.Catalog):
     """Definitions verbatim from SHOW CREATE TABLE; keys from information_schema."""
+
+    # How names of tables begin that are ours; a backup has those as well.
+    hidden = base.OUR_PREFIX
 
     def __init__(self, session: base.Session) -> None:
         self._session = session
 
     def tables(self) -> list[str]:
-        rows = self._session.fetch(_TABLES, [base.OUR_PREFIX, base.OUR_PREFIX])
+        rows = self._session.fetch(_TABLES, [self.hidden, self.hidden])
         return sorted(str(row[0]) for row in rows)
 
     def find(self, name: str) -> shapes.Table | None:
         if name not in self.tables():
             return None
+        return self._table(name, self._parts(name))
+
+    def every(self) -> dict[str, shapes.Table]:
+        parts = self._parts(None)
+        return {name: self._table(name, parts) for name in self.tables()}
+
+    def _parts(self, table: str | None) -> _Parts:
+        """Return what information_schema says of a table, or of all."""
+        of, params = (_OF, [table]) if table is not None else ("", [])
+        found = []
+        for query in (_COLUMNS, _INDEXES, _UNIQUES, _COMMENT):
+            rows: dict[str, list[base.Row]] = {}
+            for name, *row in self._session.fetch(query.format(of=of), params):
+                rows.setdefault(str(name), []).append(tuple(row))
+            found.append(rows)
+        columns_, indexes, uniques, comments = found
+        return _Parts(columns=columns_, indexes=indexes, uniques=uniques, comments=comments)
+
+    def _table(self, name: str, parts: _Parts) -> shapes.Table:
         shown = self._show("TABLE", name)
         definitions = _definitions(shown)
         constraints = [_constraint(line) for line in _body(shown) if line.startswith("CONSTRAINT ")]
         primary: list[str] = []
-        uniques, indexes = self._indexes(name)
+        uniques, indexes = _indexes(parts.indexes.get(name, []), parts.uniques.get(name, []))
         texts = _special_indexes(shown)
         indexes = {
             key: dataclasses.replace(index, sql=texts.get(key)) for key, index in indexes.items()
@@ -96,46 +133,16 @@ class MysqlCatalog(base.Catalog):
         return shapes.Table(
             name=name,
             columns=tuple(
-                _column(row, definitions[str(row[0])])
-                for row in self._session.fetch(_COLUMNS, [name])
+                _column(row, definitions[str(row[0])]) for row in parts.columns.get(name, [])
             ),
             primary_key=tuple(primary),
             uniques=tuple(uniques),
             indexes=tuple(indexes.values()),
             foreign_keys=tuple(c for c in constraints if isinstance(c, shapes.ForeignKey)),
             checks=tuple(c for c in constraints if isinstance(c, shapes.Check)),
-            comment=str(self._session.fetch(_COMMENT, [name])[0][0]) or None,
+            comment=str(parts.comments[name][0][0]) or None,
             sql=shown,
         )
-
-    def _indexes(self, table: str) -> tuple[list[shapes.Unique], dict[str, shapes.Index]]:
-        """Return plain unique keys as constraints (to the server both are one), and the rest."""
-        grouped: dict[str, list[base.Row]] = {}
-        for row in self._session.fetch(_INDEXES, [table]):
-            grouped.setdefault(str(row[0]), []).append(row)
-        unique_names = {str(row[0]) for row in self._session.fetch(_UNIQUES, [table])}
-        uniques: list[shapes.Unique] = []
-        indexes: dict[str, shapes.Index] = {}
-        for name, parts in grouped.items():
-            parts_columns = tuple(
-                shapes.Sql("expression") if part[3] is None else str(part[3]) for part in parts
-            )
-            lengths = tuple(None if part[4] is None else int(str(part[4])) for part in parts)
-            named = tuple(column for column in parts_columns if isinstance(column, str))
-            # Its own verb gives a unique constraint our prefix; an index keeps being one.
-            whole = len(named) == len(parts) and not any(lengths)
-            if name in unique_names and whole and name.startswith("uq_"):
-                uniques.append(shapes.Unique(name=name, columns=named))
-                continue
-            indexes[name] = shapes.Index(
-                name=name,
-                columns=parts_columns,
-                unique=not int(str(parts[0][1])),
-                lengths=lengths if any(lengths) else (),
-                descending=tuple(part[5] == "D" for part in parts),
-                method="" if parts[0][6] == "btree" else str(parts[0][6]),
-            )
-        return uniques, indexes
 
     def _show(self, kind: str, name: str) -> str:
         quoted = self._session.engine.quote(name)
@@ -157,6 +164,38 @@ class MysqlCatalog(base.Catalog):
         for (name,) in self._session.fetch(_SEQUENCES):
             texts[f"sequence {name}"] = self._show("SEQUENCE", str(name))
         return texts
+
+
+def _indexes(
+    rows: Sequence[base.Row], unique_constraints: Sequence[base.Row]
+) -> tuple[list[shapes.Unique], dict[str, shapes.Index]]:
+    """Return plain unique keys as constraints (to the server both are one), and the rest."""
+    grouped: dict[str, list[base.Row]] = {}
+    for row in rows:
+        grouped.setdefault(str(row[0]), []).append(row)
+    unique_names = {str(row[0]) for row in unique_constraints}
+    uniques: list[shapes.Unique] = []
+    indexes: dict[str, shapes.Index] = {}
+    for name, parts in grouped.items():
+        parts_columns = tuple(
+            shapes.Sql("expression") if part[3] is None else str(part[3]) for part in parts
+        )
+        lengths = tuple(None if part[4] is None else int(str(part[4])) for part in parts)
+        named = tuple(column for column in parts_columns if isinstance(column, str))
+        # Its own verb gives a unique constraint our prefix; an index keeps being one.
+        whole = len(named) == len(parts) and not any(lengths)
+        if name in unique_names and whole and name.startswith("uq_"):
+            uniques.append(shapes.Unique(name=name, columns=named))
+            continue
+        indexes[name] = shapes.Index(
+            name=name,
+            columns=parts_columns,
+            unique=not int(str(parts[0][1])),
+            lengths=lengths if any(lengths) else (),
+            descending=tuple(part[5] == "D" for part in parts),
+            method="" if parts[0][6] == "btree" else str(parts[0][6]),
+        )
+    return uniques, indexes
 
 
 def _plain(shown: str) -> str:

@@ -86,6 +86,9 @@ class MysqlCodec(sqlcodec.SqlCodec):
     def given(self, column: tables.FoundColumn, form: forms.Form) -> str:
         return texts.given(self.kind(column), form)
 
+    def literal(self, column: tables.FoundColumn, form: forms.Form, text: bytes | None) -> str:
+        return texts.literal(self.kind(column), form, text)
+
     # --- rows -----------------------------------------------------------------------------------
 
     def _hash(self, values: Sequence[codec.Value]) -> str:

@@ -136,6 +136,20 @@ class MysqlDdl(common.TextDdl):
         sql = f"RENAME TABLE {self.quote(table.name)} TO {self.quote(to)}"
         return (self.alter_statement(sql, table),)
 
+    def held(
+        self, table: str, others: Sequence[str]
+    ) -> tuple[tuple[base.Statement, ...], tuple[base.Statement, ...]]:
+        names = ", ".join(f"{self.quote(name)} WRITE" for name in (table, *others))
+        lock = base.Statement(sql=f"LOCK TABLES {names}", lock=f"everybody at {table}")
+        return (lock,), (base.Statement(sql="UNLOCK TABLES"),)
+
+    def keep_table(self, table: tables.Table, store: str) -> tuple[base.Statement, ...]:
+        actions = [f"DROP FOREIGN KEY {self.quote(k.name)}" for k in table.foreign_keys if k.name]
+        return (self.alter(table, *actions, f"RENAME TO {self.quote(store)}"),)
+
+    def return_table(self, table: tables.Table, store: str) -> tuple[base.Statement, ...]:
+        return self.rename_table(table.replace(name=store), table.name)
+
     def change_column(
         self, table: tables.Table, column: tables.Column, *, accept_loss: bool = False
     ) -> tuple[base.Statement, ...]:
@@ -229,6 +243,14 @@ class MysqlDdl(common.TextDdl):
     ) -> tuple[base.Statement, ...]:
         return (self.alter(table, f"DROP INDEX {self.quote(index.name)}"),)
 
+    def rename_part(
+        self, table: tables.Table, part: common.Part, to: str
+    ) -> tuple[base.Statement, ...] | None:
+        if not isinstance(part, tables.Index | tables.Unique):
+            return None
+        old, new = self.quote(part.name or ""), self.quote(to)
+        return (self.alter(table, f"RENAME INDEX {old} TO {new}"),)
+
     def foreign_key_text(self, table: str, key: tables.ForeignKey) -> str:
         if key.deferrable:
             raise errors.RefusedError(
@@ -253,6 +275,15 @@ class MysqlDdl(common.TextDdl):
         return (self.alter(table, f"DROP {self.check_word} {name}"),)
 
     check_word = "CHECK"
+
+    def insist(self, statements: tuple[base.Statement, ...]) -> tuple[base.Statement, ...] | None:
+        made = []
+        for statement in statements:
+            gap = " " if statement.sql.startswith("CREATE") else ", "
+            words = gap.join(("ALGORITHM=INPLACE", "LOCK=NONE"))
+            sql = f"{statement.sql}{gap}{words}"
+            made.append(dataclasses.replace(statement, sql=sql, lock="nobody waits"))
+        return tuple(made)
 
     def lock_words(self, table: str) -> str:
         return f"needs {table} for a moment; commits by itself"

@@ -11,26 +11,41 @@ import sqlalchemy as sa
 from whimbrel import clock as clocks
 from whimbrel import errors
 from whimbrel import tables as shapes
+from whimbrel.engines import backups as contract_backups
 from whimbrel.engines import base, connect, levels, portable, sqltext, transport
 from whimbrel.engines import building as builders
+from whimbrel.engines import captures as contract_captures
 from whimbrel.engines import codec as codecs
+from whimbrel.engines import fences as contract_fences
 from whimbrel.engines import inventory as inventories
 from whimbrel.engines import judge as judges
+from whimbrel.engines import mirrors as contract_mirrors
 from whimbrel.engines import phrases as contract
+from whimbrel.engines import scratch as contract_scratch
+from whimbrel.engines import tolls as contract_tolls
+from whimbrel.engines import weights as weighing
 from whimbrel.engines.mysql import (
+    backup,
     building,
     bulk,
+    capture,
     catalog,
     codec,
     ddl,
     faults,
+    fence,
     health,
     inventory,
     load,
     lock,
+    log_capture,
+    mirror,
     profile,
+    scratch,
     snapshots,
+    tolls,
     unload,
+    weights,
     wire,
 )
 from whimbrel.engines.mysql import judge as judging
@@ -64,6 +79,7 @@ class MysqlEngine(base.Engine):
     can = base.Capabilities(
         trusted_keys=False,
         transactional_ddl=False,
+        lock_limits=True,
         models=("MySQL", "MariaDB"),
         # The optimizer takes no index for (a, b) > (1, 2).
         row_values=False,
@@ -217,11 +233,42 @@ class MysqlEngine(base.Engine):
     def profiler(self, session: base.Session) -> portable.Profiler:
         return profile.MysqlProfiler(sessions.ours(session))
 
+    def tolls(self, session: base.Session) -> contract_tolls.Tolls:
+        return tolls.MysqlTolls(session)
+
+    def backups(self, session: base.Session, url: sa.URL) -> contract_backups.Backups:
+        return backup.MysqlBackups(sessions.ours(session), url)
+
+    def scratches(self, at: sa.URL, source: sa.URL) -> contract_scratch.Scratches:
+        return scratch.MysqlScratches(self, at, source)
+
+    def mirror(self, session: base.Session) -> contract_mirrors.Mirror:
+        return mirror.MysqlMirror(session)
+
+    def capture(self, session: base.Session, how: str) -> contract_captures.Capture | None:
+        if how == contract_captures.LOG:
+            return log_capture.LogCapture(session)
+        return capture.MysqlCapture(session) if how == contract_captures.TRIGGERS else None
+
+    def fence(self, session: base.Session) -> contract_fences.Fence:
+        return fence.MysqlFence(session)
+
+    def weights(self, session: base.Session) -> weighing.Weights:
+        return weights.MysqlWeights(session)
+
     def unloader(self, session: base.Session) -> transport.Unloader:
         return unload.MysqlUnloader(sessions.ours(session))
 
     def loader(self, session: base.Session) -> transport.Loader:
         return load.MysqlLoader(sessions.ours(session))
+
+    def drop_tables(self, names: Sequence[str]) -> list[str]:
+        # Tables that refer to each other in a circle cannot go one by one, nor all at once.
+        return [
+            "SET @whimbrel_checks = @@SESSION.foreign_key_checks, foreign_key_checks = 0",
+            *super().drop_tables(names),
+            "SET SESSION foreign_key_checks = @whimbrel_checks",
+        ]
 
     @contextmanager
     def standstill(self, session: base.Session) -> Iterator[bool]:
@@ -284,6 +331,10 @@ class MysqlEngine(base.Engine):
         thread = sessions.ours(session).driver.thread_id()
         with contextlib.closing(self.open(url.set(drivername=self.name))) as other:
             sessions.ours(other).send(f"KILL QUERY {int(thread)}")
+
+    def lock_limit(self, session: base.Session, seconds: float | None) -> None:
+        whole = max(1, round(LOCK_WAIT_SECONDS if seconds is None else seconds))
+        sessions.ours(session).send(f"SET SESSION lock_wait_timeout = {whole}")
 
     def patience(self, session: base.Session, seconds: float | None) -> None:
         whole = max(1, round(LOCK_WAIT_SECONDS if seconds is None else seconds))

@@ -11,7 +11,7 @@ from whimbrel.engines import base, faults
 
 # ER_NET_PACKET_TOO_LARGE: what we say of a row before it is sent, so that the session lives on.
 TOO_LARGE: Final = 1153
-_DATA: Final = frozenset(
+DATA: Final = frozenset(
     {
         1022,  # a duplicate key, of engines other than InnoDB
         1048,  # NULL where none may be
@@ -85,6 +85,9 @@ _DATA: Final = frozenset(
 _TIMEOUT: Final = frozenset({1969, 3024, 1317})
 # Record changed, lock wait, deadlock, a deadlock of named locks, NOWAIT.
 _LOCKED: Final = frozenset({1020, 1205, 1213, 1614, 3058, 3572})
+# MariaDB ends a statement so, and takes it back, that has skipped locked rows without a wait.
+_DURING_COMMIT: Final = 1180
+_ROWS_SKIPPED: Final = "Got error 1 "
 _GONE: Final = frozenset(
     {
         0,  # the driver's "already closed"
@@ -121,8 +124,10 @@ def fault(error: BaseException) -> base.Fault:
         if "DataError" in kinds:
             return base.Fault.DATA
         return faults.common(original) or base.Fault.OTHER
-    if code in _DATA or (code == TOO_LARGE and "DataError" in kinds):
+    if code in DATA or (code == TOO_LARGE and "DataError" in kinds):
         return base.Fault.DATA
+    if code == _DURING_COMMIT and _ROWS_SKIPPED in str(original.args[1:]):
+        return base.Fault.LOCKED
     if code in _TIMEOUT:
         return base.Fault.TIMEOUT
     if code in _LOCKED:

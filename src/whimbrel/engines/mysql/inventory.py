@@ -47,14 +47,16 @@ SELECT DISTINCT definer FROM (
     UNION ALL SELECT definer FROM information_schema.events WHERE event_schema = DATABASE()
 ) AS d WHERE definer <> CURRENT_USER() ORDER BY definer
 """
+# Rights may be given on all databases of a pattern; `_` is one, and is meant as `_` by most.
 _GRANTEES = """
-SELECT DISTINCT grantee FROM (
-    SELECT grantee FROM information_schema.schema_privileges WHERE DATABASE() LIKE table_schema
+SELECT grantee, MIN(spans) FROM (
+    SELECT grantee, REPLACE(table_schema, '\\\\_', '_') <> DATABASE() AS spans
+      FROM information_schema.schema_privileges WHERE DATABASE() LIKE table_schema
     UNION ALL
-    SELECT grantee FROM information_schema.table_privileges WHERE table_schema = DATABASE()
+    SELECT grantee, 0 FROM information_schema.table_privileges WHERE table_schema = DATABASE()
     UNION ALL
-    SELECT grantee FROM information_schema.column_privileges WHERE table_schema = DATABASE()
-) AS g ORDER BY grantee
+    SELECT grantee, 0 FROM information_schema.column_privileges WHERE table_schema = DATABASE()
+) AS g GROUP BY grantee ORDER BY grantee
 """
 _NAME: Final = r"`(?:[^`]|``)*`"
 # In double quotes for what was made under ANSI_QUOTES.
@@ -65,6 +67,8 @@ _VIEW = re.compile(
     r"(?: WITH (?:CASCADED|LOCAL) CHECK OPTION)?\Z",
     re.DOTALL,
 )
+_DROPPED: Final = {Kind.VIEW: "VIEW", Kind.SEQUENCE: "SEQUENCE", Kind.EVENT: "EVENT"}
+_SORT_OF_ROUTINE: Final = re.compile(r"^CREATE (?:AGGREGATE )?(FUNCTION|PROCEDURE) ", re.MULTILINE)
 _MADE_UNDER: Final = "SET @whimbrel_mode = @@sql_mode, @whimbrel_collation = @@collation_connection"
 _PUT_BACK: Final = "SET sql_mode = @whimbrel_mode, collation_connection = @whimbrel_collation"
 # Gone from later versions; it never meant anything to what is made here.
@@ -85,6 +89,9 @@ _BEHIND_COLUMN: Final = frozenset({"INVISIBLE", "COMPRESSED"})
 
 class MysqlInventory(inventory.Inventory):
     """Reads information_schema for names, and SHOW CREATE for texts."""
+
+    # How names of tables begin that are ours; a backup has those as well.
+    hidden = base.OUR_PREFIX
 
     def __init__(self, session: base.Session) -> None:
         self._session = session
@@ -130,6 +137,15 @@ class MysqlInventory(inventory.Inventory):
                 )
             )
         return found
+
+    def drop(self, thing: inventory.Thing) -> str:
+        word = _DROPPED.get(thing.kind)
+        if thing.kind is Kind.ROUTINE:
+            found = _SORT_OF_ROUTINE.search(thing.sql)
+            word = found[1] if found else None
+        if word is None or thing.table is not None:
+            return ""
+        return f"DROP {word} IF EXISTS {self._quote(thing.name)}"
 
     def set_counter(self, counter: inventory.Counter) -> str:
         """Return ALTER TABLE or ALTER SEQUENCE, which commit by themselves.
@@ -178,7 +194,7 @@ class MysqlInventory(inventory.Inventory):
         return [
             str(name)
             for name, type_ in self._session.fetch(_TABLES)
-            if type_ in types and not str(name).startswith(base.OUR_PREFIX)
+            if type_ in types and not str(name).startswith(self.hidden)
         ]
 
     def _database(self) -> str:
@@ -331,10 +347,13 @@ class MysqlInventory(inventory.Inventory):
             yield inventory.Thing(kind=Kind.PRIVILEGE, name=name)
         account = str(self._session.fetch("SELECT CURRENT_USER()")[0][0])
         user, _, host = account.rpartition("@")
-        grantees = [str(row[0]) for row in self._session.fetch(_GRANTEES)]
-        others = [one for one in grantees if one != f"'{user}'@'{host}'"]
-        if others:
-            yield inventory.Thing(kind=Kind.PRIVILEGE, name="rights of " + ", ".join(others))
+        found = [(str(one), bool(spans)) for one, spans in self._session.fetch(_GRANTEES)]
+        for beyond in (False, True):
+            others = [o for o, spans in found if o != f"'{user}'@'{host}'" and spans is beyond]
+            if others:
+                where = " on databases by a pattern" if beyond else ""
+                name = f"rights of {', '.join(others)}{where}"
+                yield inventory.Thing(kind=Kind.PRIVILEGE, name=name, spans=beyond)
 
     # --- what belongs to one table ----------------------------------------------------------
 

@@ -33,6 +33,8 @@ _TRANSACTION_GONE = frozenset(
 class MysqlModels(models.Models):
     """What MySQL and MariaDB say differently."""
 
+    makes_up_zones = True
+
     def errors(self) -> tuple[type[Exception], ...]:
         import pymysql
 
@@ -60,6 +62,12 @@ class MysqlModels(models.Models):
             str(value) for value in models.ask(session, _IDENTITY)
         ]
 
+    def own_errors(self, owner: models.Owner) -> tuple[type[Exception], ...]:
+        return (_errors(owner).Error,)
+
+    def identity(self, owner: models.Owner) -> tuple[object, ...]:
+        return tuple(map(str, _ask(owner, _IDENTITY) or (id(owner),)))
+
     def open_transaction(self, owner: models.Owner) -> bool:
         if models.has_active_manager(owner):
             return True
@@ -68,6 +76,9 @@ class MysqlModels(models.Models):
         if connection is None or not _autocommit(owner):
             return False
         return bool(getattr(connection, "in_transaction", False))
+
+    def in_utc(self, owner: models.Owner) -> None:
+        owner.execute("SET time_zone = '+00:00'")
 
     def settle(self, owner: models.Owner) -> None:
         # The MariaDB backend works without autocommit: after a SELECT it stays in a transaction

@@ -162,6 +162,11 @@ _NOT_DECIMALS: Final = (
     Question.NEGATIVE_ZERO,
 )
 
+_NO_ACCENTS: Final = re.compile(
+    r"^[a-z0-9]+_(?:general|unicode|unicode_520|0900_ai|(?:uca1400_)?(?:nopad_)?ai|"
+    r"(?:general|unicode|unicode_520)_nopad)_ci$"
+)
+
 
 class MysqlConverter(portable.Converter):
     """Asks the server for its collations."""
@@ -193,6 +198,17 @@ class MysqlConverter(portable.Converter):
             never=found.never | ({Question.JSON_DIGITS} if column.type == "json" else set()),
             collation=None if found.family is Family.JSON else collation,
             insensitive=found.family is Family.TEXT and (collation or "").endswith("_ci"),
+        )
+
+    def sameness(self, meaning: Meaning) -> portable.Sameness:
+        name = (meaning.collation or "").casefold()
+        if meaning.family is not Family.TEXT or not name:
+            return portable.Sameness()
+        return portable.Sameness(
+            padded=not ("nopad" in name or "_0900_" in name or name == "binary"),
+            cased=not name.endswith("_ci"),
+            # In those of one language letters with accents may be letters of their own.
+            accented=_NO_ACCENTS.search(name) is None,
         )
 
     # --- what is offered ------------------------------------------------------------------------
@@ -650,7 +666,11 @@ _PREFIX: Final = "has values too long for an index, which can hold the first 307
 def _enumeration(meaning: Meaning) -> Chosen:
     words = meaning.values
     usable = all(
-        word == word.rstrip(" ") and len(word) <= _LABEL_CHARACTERS and "\0" not in word
+        word == word.rstrip(" ")
+        and len(word) <= _LABEL_CHARACTERS
+        and "\0" not in word
+        # The catalog, and every dump with it, has ? for characters of four bytes.
+        and not any(map(_unseen, word))
         for word in words
     )
     if meaning.many or not usable or len(words) > _MOST_LABELS:
@@ -667,8 +687,12 @@ def _literals(words: tuple[str, ...]) -> str:
     return ", ".join(_literal(word) for word in words)
 
 
+def _unseen(character: str) -> bool:
+    return character > "\uffff"
+
+
 def _literal(word: str) -> str:
-    if "\\" in word or "{column}" in word:
+    if "\\" in word or "{column}" in word or any(map(_unseen, word)):
         # What a backslash means is said by sql_mode, and || is no joining of texts.
         return f"x'{word.encode().hex()}'"
     return "'" + word.replace("'", "''") + "'"

@@ -441,6 +441,22 @@ def given(of: Kind, form: Form) -> str:
             return "%s"
 
 
+def literal(of: Kind, form: Form, text: bytes | None) -> str:
+    """Return SQL for a value of its text, as it stands where no parameters are."""
+    if text is None:
+        return "NULL"
+    if of.form.family in _PLAIN_NUMBERS and _PLAIN_NUMBER.fullmatch(text):
+        return text.decode("ascii")
+    # No backslash and no quote in it, whatever the session makes of those.
+    quoted = f"_utf8mb4 x'{text.hex()}'" if text else "''"
+    before, after = (part.replace("%%", "%") for part in given(of, form).split("%s"))
+    return f"{before}{quoted}{after}"
+
+
+_PLAIN_NUMBERS: Final = frozenset({Family.INTEGER, Family.DECIMAL})
+_PLAIN_NUMBER: Final = re.compile(rb"-?[0-9]+(\.[0-9]+)?")
+
+
 def _words(of: Kind, form: Form) -> str:
     match form.family:
         case Family.JSON if of.name == "set":

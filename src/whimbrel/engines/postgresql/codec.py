@@ -127,6 +127,12 @@ class PostgresCodec(sqlcodec.SqlCodec):
     def given(self, column: tables.FoundColumn, form: forms.Form) -> str:
         return texts.given(self.kind(column.type), form)
 
+    def bytes_literal(self, data: bytes) -> str:
+        return f"decode('{data.hex()}', 'hex')"
+
+    def literal(self, column: tables.FoundColumn, form: forms.Form, text: bytes | None) -> str:
+        return texts.literal(self.kind(column.type), form, text)
+
     # --- rows -----------------------------------------------------------------------------------
 
     def _hash(self, values: Sequence[codec.Value]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from whimbrel import errors, tables
 from whimbrel.engines import base, sqltext
 from whimbrel.engines import ddl as common
-from whimbrel.engines.postgresql import types
+from whimbrel.engines.postgresql import tolls, types
 
 _TEXTUAL = frozenset({"string", "text", "enum"})
 _NUMBERS = frozenset({"integer", "smallint", "bigint", "decimal", "float", "double"})
@@ -111,6 +111,39 @@ class PostgresDdl(common.TextDdl):
         text = self.text_literal(column.comment) if column.comment else "NULL"
         return base.Statement(sql=f"COMMENT ON COLUMN {target} IS {text}")
 
+    def held(
+        self, table: str, others: Sequence[str]
+    ) -> tuple[tuple[base.Statement, ...], tuple[base.Statement, ...]]:
+        sql = f"LOCK TABLE {self.quote(table)} IN SHARE ROW EXCLUSIVE MODE"
+        return (base.Statement(sql=sql, lock=f"writers of {table}"),), ()
+
+    def keep_table(self, table: tables.Table, store: str) -> tuple[base.Statement, ...]:
+        name = self.quote(table.name)
+        views = base.Statement(
+            sql="SELECT count(*) FROM pg_depend d JOIN pg_rewrite r ON d.objid = r.oid AND "
+            f"d.classid = 'pg_rewrite'::regclass WHERE d.refobjid = {self.text_literal(name)}"
+            f"::regclass AND r.ev_class <> {self.text_literal(name)}::regclass",
+            must_be=0,
+            otherwise=f"table {table.name} cannot be dropped: views stand on it",
+        )
+        actions = [f"DROP CONSTRAINT {self.quote(k.name)}" for k in table.foreign_keys if k.name]
+        dropped = (self.alter(table, *actions),) if actions else ()
+        renamed = tuple(
+            self.alter_statement(
+                f"ALTER INDEX {self.quote(old)} RENAME TO {self.quote(new)}", table
+            )
+            for old, new in _index_names(table, store)
+        )
+        return (views, *dropped, *renamed, *self.rename_table(table, store))
+
+    def return_table(self, table: tables.Table, store: str) -> tuple[base.Statement, ...]:
+        kept = table.replace(name=store)
+        renamed = tuple(
+            self.alter_statement(f"ALTER INDEX {self.quote(new)} RENAME TO {self.quote(old)}", kept)
+            for old, new in _index_names(table, store)
+        )
+        return (*self.rename_table(kept, table.name), *renamed)
+
     def change_column(
         self, table: tables.Table, column: tables.Column, *, accept_loss: bool = False
     ) -> tuple[base.Statement, ...]:
@@ -212,6 +245,58 @@ class PostgresDdl(common.TextDdl):
             return text
         return f"{text} DEFERRABLE INITIALLY {'IMMEDIATE' if key.immediate else 'DEFERRED'}"
 
+    def unchecked(
+        self, table: tables.Table, part: tables.ForeignKey | tables.Check
+    ) -> tuple[base.Statement, ...] | None:
+        name, here = part.name or "", self.quote(table.name)
+        validate = base.Statement(
+            sql=f"ALTER TABLE {here} VALIDATE CONSTRAINT {self.quote(name)}",
+            lock="nobody waits (SHARE UPDATE EXCLUSIVE)",
+            alone=True,
+        )
+        every: tuple[common.Part, ...] = (*table.foreign_keys, *table.checks)
+        if any(one.name == name for one in every):
+            return (validate,)  # an attempt that was interrupted has added it
+        if isinstance(part, tables.Check):
+            text, lock = self.check_text(part), self.lock_words(table.name)
+        else:
+            text = self.foreign_key_text(table.name, part)
+            lock = f"writes to {table.name} wait (SHARE ROW EXCLUSIVE)"
+        add = base.Statement(
+            sql=f"ALTER TABLE {here} ADD {text} NOT VALID",
+            lock=f"{lock}, for a moment",
+            alone=True,
+        )
+        return (add, validate)
+
+    def unique_beside(
+        self, table: tables.Table, unique: tables.Unique
+    ) -> tuple[base.Statement, ...] | None:
+        name = unique.name or tables.constraint_name("uq", table.name, unique.columns)
+        index = tables.Index(name=name, columns=unique.columns, unique=True)
+        built = any(i.name == name and i.valid for i in table.indexes)
+        made = () if built else self.create_index(table, index, concurrently=True)
+        taken = base.Statement(
+            sql=f"ALTER TABLE {self.quote(table.name)} ADD CONSTRAINT {self.quote(name)} "
+            f"UNIQUE USING INDEX {self.quote(name)}",
+            lock=f"{self.lock_words(table.name)}, for a moment",
+            alone=True,
+        )
+        return (*made, taken)
+
+    def require_beside(self, table: tables.Table, column: str) -> tuple[base.Statement, ...] | None:
+        name, here = self.quote(column), f"ALTER TABLE {self.quote(table.name)}"
+        check = tables.Check(name=self.proof(table, column), sql=f"{name} IS NOT NULL")
+        proven = self.unchecked(table, check) or ()
+        # Both in one transaction, so that either is a sign of the other.
+        required = base.Statement(
+            sql=f"{here} ALTER COLUMN {name} SET NOT NULL;\n"
+            f"{here} DROP CONSTRAINT {self.quote(check.name or '')}",
+            lock=f"{self.lock_words(table.name)}, for a moment",
+            alone=True,
+        )
+        return (*proven, required)
+
     def remove_constraint(
         self,
         table: tables.Table,
@@ -221,6 +306,20 @@ class PostgresDdl(common.TextDdl):
 
     def lock_words(self, table: str) -> str:
         return f"reads and writes of {table} wait (ACCESS EXCLUSIVE)"
+
+    def same_type(self, one: str, two: str) -> bool:
+        return tolls.split(one) == tolls.split(two)
+
+    def cast(self, value: str, type_: str) -> str:
+        return f"CAST({value} AS {type_})"
+
+    def rename_part(
+        self, table: tables.Table, part: common.Part, to: str
+    ) -> tuple[base.Statement, ...] | None:
+        old, new = self.quote(part.name or ""), self.quote(to)
+        if isinstance(part, tables.Index):
+            return (self.alter_statement(f"ALTER INDEX {old} RENAME TO {new}", table),)
+        return (self.alter(table, f"RENAME CONSTRAINT {old} TO {new}"),)
 
     def lossy_values(self, table: tables.Table, column: tables.Column) -> str | None:
         found = table.column(column.name)
@@ -255,3 +354,11 @@ class PostgresDdl(common.TextDdl):
             f"SELECT {name}::text FROM {self.quote(table.name)} "
             f"WHERE {name} IS NOT NULL AND NOT ({same})"
         )
+
+
+def _index_names(table: tables.Table, store: str) -> list[tuple[str, str]]:
+    """Return the names of a table's indexes, which are names of the schema, and those meanwhile."""
+    names = [table.primary_key_name, *(u.name for u in table.uniques)]
+    names += [index.name for index in table.indexes]
+    own = dict.fromkeys(name for name in names if name)
+    return [(name, f"{store}_i{number}") for number, name in enumerate(own, start=1)]

@@ -10,26 +10,41 @@ import sqlalchemy as sa
 
 from whimbrel import clock as clocks
 from whimbrel import tables as shapes
+from whimbrel.engines import backups as contract_backups
 from whimbrel.engines import base, connect, levels, portable, transport
 from whimbrel.engines import building as builders
+from whimbrel.engines import captures as contract_captures
 from whimbrel.engines import codec as codecs
+from whimbrel.engines import fences as contract_fences
 from whimbrel.engines import inventory as inventories
 from whimbrel.engines import judge as judges
+from whimbrel.engines import mirrors as mirroring
 from whimbrel.engines import phrases as contract
+from whimbrel.engines import scratch as contract_scratch
+from whimbrel.engines import tolls as contract_tolls
+from whimbrel.engines import weights as weighing
 from whimbrel.engines.postgresql import (
+    backup,
     building,
     bulk,
+    capture,
     catalog,
     codec,
     ddl,
     faults,
+    fence,
     health,
     inventory,
     load,
     lock,
+    log_capture,
+    mirror,
     profile,
+    scratch,
     snapshots,
+    tolls,
     unload,
+    weights,
 )
 from whimbrel.engines.postgresql import judge as judging
 from whimbrel.engines.postgresql import phrases as said
@@ -38,6 +53,8 @@ from whimbrel.engines.postgresql import session as sessions
 
 # A DDL statement that waits for its lock makes everyone behind it wait too.
 LOCK_WAIT_SECONDS = 10
+# For sorting while an index is made; with the server's 64 MB a key of 3 million rows goes by disk.
+BUILD_MEMORY_KB = 256 * 1024
 # SET CONSTRAINTS means every constraint of a name, so all of them have to be deferrable.
 _DEFERRED = """
 SELECT format('%I.%I', n.nspname, c.conname)
@@ -86,6 +103,7 @@ class PostgresEngine(base.Engine):
     can = base.Capabilities(
         transactional_ddl=True,
         concurrent_index=True,
+        lock_limits=True,
         failure_ends_transaction=True,
         models=("Postgres",),
         # An UPDATE gives a row another ctid, so that it could be met twice, or never.
@@ -161,6 +179,14 @@ class PostgresEngine(base.Engine):
         )[0]
         return (self.name, *row)
 
+    def place(self, session: base.Session) -> tuple[object, ...]:
+        row = session.fetch("SELECT current_database(), current_setting('port')")[0]
+        return (self.name, *row)
+
+    def durable(self, session: base.Session) -> None:
+        session.execute("SET SESSION synchronous_commit = 'on'")
+        session.commit()
+
     def sa_dialect(self) -> sa.Dialect:
         from sqlalchemy.dialects import postgresql
 
@@ -184,6 +210,29 @@ class PostgresEngine(base.Engine):
 
     def inventory(self, session: base.Session) -> inventories.Inventory:
         return inventory.PostgresInventory(session)
+
+    def tolls(self, session: base.Session) -> contract_tolls.Tolls:
+        return tolls.PostgresTolls(session)
+
+    def backups(self, session: base.Session, url: sa.URL) -> contract_backups.Backups:
+        return backup.PostgresBackups(sessions.ours(session))
+
+    def scratches(self, at: sa.URL, source: sa.URL) -> contract_scratch.Scratches:
+        return scratch.PostgresScratches(self, at, source)
+
+    def capture(self, session: base.Session, how: str) -> contract_captures.Capture | None:
+        if how == contract_captures.LOG:
+            return log_capture.LogCapture(session)
+        return capture.PostgresCapture(session) if how == contract_captures.TRIGGERS else None
+
+    def fence(self, session: base.Session) -> contract_fences.Fence:
+        return fence.PostgresFence(session)
+
+    def weights(self, session: base.Session) -> weighing.Weights:
+        return weights.PostgresWeights(session)
+
+    def mirror(self, session: base.Session) -> mirroring.Mirror:
+        return mirror.PostgresMirror(session)
 
     def unloader(self, session: base.Session) -> transport.Unloader:
         return unload.PostgresUnloader(sessions.ours(session))
@@ -233,9 +282,21 @@ class PostgresEngine(base.Engine):
         session.execute(f"SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL {wanted}")
         session.commit()
 
+    def make_room(self, session: base.Session) -> None:
+        """Raise maintenance_work_mem to 256 MB where it is less."""
+        session.execute(
+            f"SELECT set_config(name, '{BUILD_MEMORY_KB}kB', false) FROM pg_settings "
+            f"WHERE name = 'maintenance_work_mem' AND setting::bigint < {BUILD_MEMORY_KB}"
+        )
+        session.commit()
+
     def interrupt(self, session: base.Session) -> None:
         if not session.gone:
             sessions.ours(session).driver.cancel_safe(timeout=connect.CONNECT_SECONDS)
+
+    def lock_limit(self, session: base.Session, seconds: float | None) -> None:
+        milliseconds = round((LOCK_WAIT_SECONDS if seconds is None else seconds) * 1000)
+        session.execute(f"SET lock_timeout = '{milliseconds}ms'")
 
     def patience(self, session: base.Session, seconds: float | None) -> None:
         milliseconds = round((LOCK_WAIT_SECONDS if seconds is None else seconds) * 1000)

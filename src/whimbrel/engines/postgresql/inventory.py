@@ -49,6 +49,16 @@ _QUERIES: Final = (
 # Their bodies may name what is made only later, as the server's own dumps have it.
 _UNCHECKED: Final = "SET check_function_bodies = off"
 _CHECKED: Final = "RESET check_function_bodies"
+_DROPPED: Final = {
+    Kind.VIEW: "VIEW",
+    Kind.MATERIALIZED_VIEW: "MATERIALIZED VIEW",
+    Kind.SEQUENCE: "SEQUENCE",
+    Kind.TYPE: "TYPE",
+    Kind.DOMAIN: "DOMAIN",
+    Kind.COLLATION: "COLLATION",
+    Kind.ROUTINE: "ROUTINE",
+    Kind.TRIGGER: "EVENT TRIGGER",  # others belong to a table
+}
 _COUNTERS = f"""
 SELECT c.oid::int8, c.relname, t.relname, a.attname, s.seqincrement, s.seqmin, s.seqmax,
        s.seqcycle, w.refobjid IS NOT NULL
@@ -75,6 +85,8 @@ SELECT d.refobjid::int8, c.relname, a.attname
 
 class PostgresInventory(inventory.Inventory):
     """Reads pg_catalog; dependencies are those that the server itself keeps."""
+
+    holds = True
 
     def __init__(self, session: base.Session) -> None:
         self._session = session
@@ -112,6 +124,14 @@ class PostgresInventory(inventory.Inventory):
 
     def text(self, table: str) -> inventory.TableText:
         return tabletext.text(self._session, table)
+
+    def drop(self, thing: inventory.Thing) -> str:
+        word = _DROPPED.get(thing.kind)
+        if word is None or thing.table is not None:
+            return ""
+        # A routine is named with the types of its parameters, quoted already.
+        name = thing.name if thing.kind is Kind.ROUTINE else self._quote(thing.name)
+        return f"DROP {word} IF EXISTS {name}"
 
     def set_counter(self, counter: inventory.Counter) -> str:
         """Return a SELECT of setval; a sequence that has no next value is left at its end."""

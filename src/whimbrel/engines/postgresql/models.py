@@ -45,6 +45,13 @@ class PostgresModels(models.Models):
             return None
         return tuple(theirs) == models.ask(session, _IDENTITY)
 
+    def own_errors(self, owner: models.Owner) -> tuple[type[Exception], ...]:
+        return self.errors()
+
+    def identity(self, owner: models.Owner) -> tuple[object, ...]:
+        with owner._connection.cursor() as cursor:
+            return tuple(cursor.execute(_IDENTITY).fetchone())
+
     def open_transaction(self, owner: models.Owner) -> bool:
         from psycopg.pq import TransactionStatus
 
@@ -55,6 +62,9 @@ class PostgresModels(models.Models):
             return False
         status: TransactionStatus = connection.info.transaction_status
         return status != TransactionStatus.IDLE
+
+    def in_utc(self, owner: models.Owner) -> None:
+        owner.execute("SET TIME ZONE 'UTC'")
 
     def send(self, cursor: models.Driver, sql: str, params: object) -> None:
         from psycopg.pq import TransactionStatus

@@ -27,7 +27,9 @@ OTHERS = " UNION ALL ".join(
         sql="''",
         rest=f"FROM {catalog} o WHERE o.oid >= 16384 AND "
         + objects.free(catalog, "o.oid", "'e', 'i'")
-        + (f" AND o.{schema} = {objects.HERE}" if schema else ""),
+        + (f" AND o.{schema} = {objects.HERE}" if schema else "")
+        # One of ours is there while another database follows this one.
+        + (f" AND NOT {objects.OURS.format(name='o.pubname')}" if "publ" in catalog else ""),
     )
     for catalog, schema in _PLAIN_OBJECTS
 )

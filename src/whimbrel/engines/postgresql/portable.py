@@ -105,6 +105,12 @@ _SHOWN: Final = "SELECT format_type(%s::oid, %s::int)"
 _LOOSE: Final = """
 SELECT bool_or(NOT collisdeterministic) FROM pg_collation WHERE collname = %s
 """
+# The names of columns are those of several versions.
+_LEVEL: Final = """
+SELECT min(substring(coalesce(to_jsonb(c) ->> 'colllocale', to_jsonb(c) ->> 'colliculocale',
+                              c.collcollate) FROM 'ks-level([1-4])'))
+  FROM pg_collation c WHERE c.collname = %s
+"""
 _ENDLESS_NUMERIC: Final = 140_000
 _MOST_PRECISION: Final = 1_000
 _MOST_CHARACTERS: Final = 10_485_760
@@ -132,6 +138,15 @@ class PostgresConverter(portable.Converter):
         return dataclasses.replace(
             found, collation=column.collation, insensitive=found.insensitive or loose
         )
+
+    def sameness(self, meaning: Meaning) -> portable.Sameness:
+        if meaning.type.casefold() == "citext":
+            return portable.Sameness(cased=False)
+        if meaning.family is not Family.TEXT or not meaning.insensitive or not meaning.collation:
+            return portable.Sameness()
+        (row,) = self._session.fetch(_LEVEL, [meaning.collation])
+        level = str(row[0] or "")
+        return portable.Sameness(cased=level not in ("1", "2"), accented=level != "1")
 
     def _meaning(self, type_: str) -> Meaning:
         if type_ not in self._known:

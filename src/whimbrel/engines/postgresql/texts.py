@@ -437,6 +437,24 @@ def given(of: Kind, form: Form) -> str:
             return f"CAST(%s AS {of.name})"
 
 
+def literal(of: Kind, form: Form, text: bytes | None) -> str:
+    """Return SQL for a value of its text, as it stands where no parameters are."""
+    if text is None:
+        return "NULL"
+    words = text.decode("utf-8")
+    if of.name in _PLAIN_NUMBERS and _PLAIN_NUMBER.fullmatch(words):
+        return words
+    # Whatever the session makes of a backslash in plain quotes.
+    mark = "E" if "\\" in words else ""
+    quoted = words.replace("\\", "\\\\").replace("'", "''")
+    before, after = (part.replace("%%", "%") for part in given(of, form).split("%s"))
+    return f"{before}{mark}'{quoted}'{after}"
+
+
+_PLAIN_NUMBERS: Final = frozenset({"smallint", "integer", "bigint", "numeric"})
+_PLAIN_NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+
+
 def _words(of: Kind, form: Form) -> str:
     type_ = _WITHOUT_LENGTH.get(of.name, of.name)
     match form.family:

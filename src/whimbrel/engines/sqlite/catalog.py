@@ -64,6 +64,9 @@ class Object:
 class SqliteCatalog(base.Catalog):
     """The schema as one connection sees it, in its own transaction or outside of one."""
 
+    # Whether tables of ours are passed over; a backup has them as well.
+    hides = True
+
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
 
@@ -78,15 +81,32 @@ class SqliteCatalog(base.Catalog):
 
     def find(self, name: str) -> shapes.Table | None:
         found = self.object(name)
-        if found is None or found.is_ours or found.is_internal:
+        if found is None or (found.is_ours and self.hides) or found.is_internal:
             return None
+        return self._found(found, self.attached(found.name, "index"))
+
+    def every(self) -> dict[str, shapes.Table]:
+        everything = self.objects()
+        shadows = shadow_tables(everything)
+        indexes: dict[str, list[Object]] = {}
+        for o in everything:
+            if o.type == "index":
+                indexes.setdefault(tokens.fold(o.table), []).append(o)
+        found = [
+            self._found(o, indexes.get(tokens.fold(o.name), ()))
+            for o in everything
+            if o.type == "table" and tokens.fold(o.name) not in shadows
+        ]
+        return {table.name: table for table in sorted(found, key=lambda table: table.name)}
+
+    def _found(self, found: Object, indexes: Sequence[Object]) -> shapes.Table:
         if found.is_virtual:
             return self._virtual(found)
         try:
             read = text.parse(found.sql or "")
         except text.NotUnderstoodError:
             return shapes.Table(name=found.name, columns=self._bare(found.name), sql=found.sql)
-        return self._table(found, read)
+        return self._table(found, read, indexes)
 
     def texts(self) -> dict[str, str]:
         """Return what each object says; its layout does not count (see `tokens.canonical`)."""
@@ -175,7 +195,9 @@ class SqliteCatalog(base.Catalog):
             columns, key = (rowid, *columns), ("rowid",)
         return shapes.Table(name=found.name, columns=columns, primary_key=key, sql=found.sql)
 
-    def _table(self, found: Object, read: text.TableText) -> shapes.Table:
+    def _table(
+        self, found: Object, read: text.TableText, indexes: Sequence[Object]
+    ) -> shapes.Table:
         rows = self.columns(found.name)
         keys = sorted((row for row in rows if row[_KEY]), key=lambda row: int(str(row[_KEY])))
         key_clause = next((c for _, c in read.clauses(text.Rule.PRIMARY_KEY)), None)
@@ -188,7 +210,7 @@ class SqliteCatalog(base.Catalog):
                 shapes.Unique(name=c.name, columns=_spelled(c.columns, rows))
                 for _, c in read.clauses(text.Rule.UNIQUE)
             ),
-            indexes=tuple(self._indexes(found.name)),
+            indexes=tuple(self._indexes(found.name, indexes)),
             foreign_keys=tuple(self._foreign_keys(found)),
             checks=tuple(
                 shapes.Check(name=c.name, sql=c.value or "")
@@ -211,11 +233,11 @@ class SqliteCatalog(base.Catalog):
             for row in rows
         )
 
-    def _indexes(self, table: str) -> Iterable[shapes.Index]:
+    def _indexes(self, table: str, own: Sequence[Object]) -> Iterable[shapes.Index]:
         listed = {
             str(row[1]): row for row in self.rows(f"PRAGMA main.index_list({tokens.quote(table)})")
         }
-        for o in self.attached(table, "index"):
+        for o in own:
             read = text.parse_index(o.sql or "")
             keys = [
                 row

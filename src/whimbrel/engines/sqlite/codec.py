@@ -137,6 +137,23 @@ class SqliteCodec(codec.Codec):
             f"WHEN x'62' THEN substr(v, 2) ELSE v END FROM (SELECT {call} AS v))"
         )
 
+    def literal(self, column: tables.FoundColumn, form: forms.Form, text: bytes | None) -> str:
+        if text is None:
+            return "NULL"
+        made = texts.value(form, texts.read(text), declared.kept(column.type))
+        if isinstance(made, str):
+            if made.isprintable():
+                return "'" + made.replace("'", "''") + "'"
+            # NUL would end a text in quotes, and what is no UTF-8 cannot be sent in one.
+            encoding = str(self._driver.execute("PRAGMA encoding").fetchone()[0])
+            return f"CAST(x'{_Functions(encoding).out(made).hex()}' AS TEXT)"
+        if isinstance(made, bytes):
+            return f"x'{made.hex()}'"
+        return repr(made).replace("inf", "9e999")
+
+    def _listed(self, rows: Sequence[str]) -> str:
+        return "VALUES " + super()._listed(rows)
+
     # --- rows -------------------------------------------------------------------------------
 
     def total(self, scan: codec.Scan) -> codec.Sum:
@@ -348,7 +365,7 @@ class _Functions:
         if value is None:
             return None
         form, words = texts.form_of(spec)
-        return self._out(texts.one(form, words=words)(self._in(kind, value)))
+        return self.out(texts.one(form, words=words)(self._in(kind, value)))
 
     def octets(self, spec: str, kind: str, value: texts.Stored) -> bytes | None:
         """Return the text of a value in UTF-8, whatever the database encodes its texts in."""
@@ -378,7 +395,7 @@ class _Functions:
         read = text if isinstance(text, str) else texts.read(text)
         made = texts.value(texts.form_of(spec)[0], read, kept)
         if isinstance(made, str):
-            return b"t" + self._out(made)
+            return b"t" + self.out(made)
         return b"b" + made if isinstance(made, bytes) else made
 
     def _in(self, kind: str, value: int | float | str | bytes) -> int | float | str | bytes:
@@ -389,7 +406,8 @@ class _Functions:
         whole = value[: len(value) & ~1].decode(self._encoding, "surrogatepass")
         return texts.read(whole.encode("utf-8", "surrogatepass"))
 
-    def _out(self, text: str) -> bytes:
+    def out(self, text: str) -> bytes:
+        """Return a text as the database encodes it."""
         # What is no text of Unicode stays what no text can be.
         return (
             text.encode(self._encoding, "surrogatepass") if self._encoding else texts.octets(text)

@@ -21,7 +21,7 @@ from whimbrel import errors
 from whimbrel import tables as shapes
 from whimbrel.engines import base
 from whimbrel.engines import ddl as common
-from whimbrel.engines.sqlite import catalog, raw, rebuild, replica, text, tokens, types
+from whimbrel.engines.sqlite import aside, catalog, raw, rebuild, replica, text, tokens, types
 
 # Earlier versions have no DROP COLUMN, or one that could damage the file.
 DROP_COLUMN_SINCE: Final = (3, 35, 5)
@@ -291,6 +291,15 @@ class SqliteDdl(common.TextDdl):
             )
         statement = base.Statement(sql=f"DROP TABLE {self.quote(table.name)}")
         return self._proven(table.name, (statement,))
+
+    def keeps_as_copy(self) -> bool:
+        return True
+
+    def attached_texts(self, table: str) -> list[str]:
+        return [o.sql for o in self.source.attached(table, "trigger") if o.sql]
+
+    def return_table(self, table: shapes.Table, store: str) -> tuple[base.Statement, ...]:
+        return aside.return_table(table, store, self.quote)
 
     def rename_table(self, table: shapes.Table, to: str) -> tuple[base.Statement, ...]:
         names = [table.name, to]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -19,33 +20,47 @@ from sqlalchemy.dialects.sqlite import base as dialect_base
 from whimbrel import clock as clocks
 from whimbrel import errors
 from whimbrel import tables as shapes
+from whimbrel.engines import backups as contract_backups
 from whimbrel.engines import base, levels, portable, transport
 from whimbrel.engines import building as builders
+from whimbrel.engines import captures as contract_captures
 from whimbrel.engines import codec as codecs
+from whimbrel.engines import fences as contract_fences
 from whimbrel.engines import inventory as inventories
 from whimbrel.engines import judge as judges
+from whimbrel.engines import mirrors as mirroring
 from whimbrel.engines import phrases as contract
+from whimbrel.engines import scratch as contract_scratch
+from whimbrel.engines import tolls as contract_tolls
+from whimbrel.engines import weights as weighing
 from whimbrel.engines.sqlite import (
+    backup,
     building,
     bulk,
+    capture,
     catalog,
     codec,
     ddl,
     faults,
+    fence,
     files,
     functions,
     health,
     inventory,
     load,
     lock,
+    mirror,
     profile,
     rebuild,
     replica,
+    scratch,
     sizes,
     snapshots,
     standstill,
     tokens,
+    tolls,
     unload,
+    weights,
 )
 from whimbrel.engines.sqlite import judge as judging
 from whimbrel.engines.sqlite import phrases as said
@@ -132,9 +147,15 @@ class SqliteEngine(base.Engine):
 
         return session
 
+    def imagined(self) -> base.Session:
+        return self.open(sa.URL.create(self.name))
+
     def identity(self, session: base.Session) -> tuple[object, ...]:
         file = files.file_of(_driver(session))
         return (self.name, os.path.realpath(file) if file else _driver(session))
+
+    def durable(self, session: base.Session) -> None:
+        _driver(session).execute("PRAGMA synchronous = FULL")
 
     def sa_dialect(self) -> sa.Dialect:
         return _dialect()
@@ -196,6 +217,30 @@ class SqliteEngine(base.Engine):
 
     # --- transfers --------------------------------------------------------------------------
 
+    def tolls(self, session: base.Session) -> contract_tolls.Tolls:
+        return tolls.SqliteTolls(session)
+
+    def backups(self, session: base.Session, url: sa.URL) -> contract_backups.Backups:
+        return backup.SqliteBackups(sessions.ours(session))
+
+    def site(self, url: sa.URL) -> contract_backups.Site:
+        return backup.SqliteSite(url)
+
+    def scratches(self, at: sa.URL, source: sa.URL) -> contract_scratch.Scratches:
+        return scratch.SqliteScratches(at, source)
+
+    def capture(self, session: base.Session, how: str) -> contract_captures.Capture | None:
+        return capture.SqliteCapture(session) if how == contract_captures.TRIGGERS else None
+
+    def fence(self, session: base.Session) -> contract_fences.Fence:
+        return fence.SqliteFence(session)
+
+    def weights(self, session: base.Session) -> weighing.Weights:
+        return weights.SqliteWeights(_driver(session))
+
+    def mirror(self, session: base.Session) -> mirroring.Mirror:
+        return mirror.SqliteMirror(session)
+
     def unloader(self, session: base.Session) -> transport.Unloader:
         return unload.SqliteUnloader(sessions.ours(session))
 
@@ -245,6 +290,10 @@ class SqliteEngine(base.Engine):
 
     def reachable(self, session: base.Session) -> bool:
         return files.file_of(_driver(session)) is not None
+
+    def free_space(self, session: base.Session) -> int | None:
+        file = files.file_of(_driver(session))
+        return None if file is None else shutil.disk_usage(Path(file).parent).free
 
     def drop_tables(self, names: Sequence[str]) -> list[str]:
         return [f"DROP TABLE IF EXISTS {self.quote(name)}" for name in names]

@@ -29,8 +29,9 @@ _LARGEST: Final = 2**63 - 1
 class SqliteInventory(inventory.Inventory):
     """Reads sqlite_master, by the session's own connection."""
 
-    def __init__(self, session: base.Session) -> None:
+    def __init__(self, session: base.Session, *, hides: bool = True) -> None:
         self._catalog = catalog.SqliteCatalog(sessions.ours(session).driver)
+        self._catalog.hides = hides
 
     # --- the contract -----------------------------------------------------------------------
 
@@ -56,6 +57,11 @@ class SqliteInventory(inventory.Inventory):
             for column, counts in _counting(o)
         ]
 
+    def drop(self, thing: inventory.Thing) -> str:
+        if thing.kind is not Kind.VIEW:
+            return ""
+        return f"DROP VIEW IF EXISTS {tokens.quote(thing.name)}"
+
     def set_counter(self, counter: inventory.Counter) -> str:
         """Return the statement for a table with AUTOINCREMENT; others count from their rows."""
         if counter.table is None:
@@ -73,7 +79,8 @@ class SqliteInventory(inventory.Inventory):
 
     def text(self, table: str) -> inventory.TableText:
         found = self._catalog.object(table)
-        if found is None or found.is_ours or found.is_internal:
+        ours = found is not None and found.is_ours and self._catalog.hides
+        if found is None or ours or found.is_internal:
             raise errors.TableNotFound(table, known=self._catalog.tables())
         triggers = self._catalog.attached(table, "trigger")
         return inventory.TableText(

@@ -37,6 +37,16 @@ class SqliteModels(models.Models):
         theirs = _opened(owner) if owner._connection is not None else None
         return _is_file(theirs or _configured(owner), session)
 
+    def own_errors(self, owner: models.Owner) -> tuple[type[Exception], ...]:
+        return self.errors()
+
+    def identity(self, owner: models.Owner) -> tuple[object, ...]:
+        file = _configured(owner)
+        if file is None:
+            return (id(owner),)  # a database in memory belongs to one connection alone
+        found = file.stat()
+        return (found.st_dev, found.st_ino)
+
     def open_transaction(self, owner: models.Owner) -> bool:
         if models.has_active_manager(owner):
             return True

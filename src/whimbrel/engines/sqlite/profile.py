@@ -1,7 +1,9 @@
 """What values a table of SQLite really holds, of whatever type, in whatever column.
 
 SQLite itself says at once whether a value is of the expected type and shape, which nearly all
-are; the rest is looked at by Python, one value after the other, in the words of `texts`.
+are; the rest is looked at by Python, one value after the other, in the words of `texts`. Columns
+of which every value is what its type says need none of this: a glance is enough (`glance`), which
+takes less than half of the time.
 
 Measured on half a million rows of lineitem, with SQLite 3.40, in seconds; reading alone is 0.04:
 
@@ -16,16 +18,17 @@ Measured on half a million rows of lineitem, with SQLite 3.40, in seconds; readi
 
 from __future__ import annotations
 
+import dataclasses
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, cast
 
 from whimbrel import tables
-from whimbrel.engines import base, bulk, codec, profiling
+from whimbrel.engines import base, bulk, codec, portable, profiling
 from whimbrel.engines.forms import Family, Form
 from whimbrel.engines.portable import Question
 from whimbrel.engines.sqlite import codec as coders
-from whimbrel.engines.sqlite import troubles
+from whimbrel.engines.sqlite import glance, text, texts, troubles
 
 if TYPE_CHECKING:
     from whimbrel.engines.sqlite import session as sessions
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
 _KINDS: Final = ("integer", "real", "text", "blob")
 # SQLite lets a function have 100 arguments.
 _MOST_ARGUMENTS: Final = 100
+# A glance asks several values of each column, and a result has no more than 2,000.
+_MOST_GLANCED: Final = 150
 
 
 class SqliteProfiler(profiling.SqlProfiler):
@@ -46,12 +51,74 @@ class SqliteProfiler(profiling.SqlProfiler):
         _register(self._driver, self._plain)
 
     def ask(self, sql: str) -> list[base.Row]:
+        before = self._driver.text_factory
         with bulk.driving(self._session), self._sqlite.driving():
-            cursor = self._driver.execute(sql)
+            # The least of some values may be a text that is no UTF-8.
+            self._driver.text_factory = texts.read
             try:
-                return [tuple(row) for row in cursor]
+                return [tuple(row) for row in self._driver.execute(sql).fetchall()]
             finally:
-                cursor.close()
+                self._driver.text_factory = before
+
+    # --- what is plain ------------------------------------------------------------------------
+
+    def facts(
+        self,
+        table: tables.Table,
+        asked: Mapping[str, frozenset[Question]],
+        *,
+        where: str = "",
+        key: tuple[str, ...] = (),
+    ) -> dict[str, portable.Facts]:
+        """Return the facts of columns or expressions, of columns that are plain in one glance."""
+        known = self._glanced(table, asked, where)
+        rest = {name: questions for name, questions in asked.items() if name not in known}
+        known |= super().facts(table, rest, where=where, key=key)
+        return {name: known[name] for name in asked}
+
+    def _glanced(
+        self, table: tables.Table, asked: Mapping[str, frozenset[Question]], where: str
+    ) -> dict[str, portable.Facts]:
+        source = self._walkable(table, where)
+        names = [name for name in asked if table.has(name)]
+        if source is None or not names or len(names) > _MOST_GLANCED:
+            return {}
+        subjects = [self.subject(table, name, asked[name]) for name in names]
+        self._session.begin()
+        rows, found = glance.look(self._asked, self._driver, subjects, source)
+        return {
+            name: dataclasses.replace(self.told(one.subject, rows, one.measured), plain=one.plain)
+            for name, one in found.items()
+        }
+
+    def _walkable(self, table: tables.Table, where: str) -> glance.Source | None:
+        """Return a table as it can be walked over by its hidden numbers, None if it has none."""
+        if self._plain != "UTF-8" or not table.sql:
+            return None
+        try:
+            read = text.parse(table.sql)
+        except text.NotUnderstoodError:
+            return None
+        rowid, alias = text.rowid_word(read), read.rowid_alias
+        if rowid is None:
+            return None
+        quote = self._session.engine.quote
+        return glance.Source(
+            quote(table.name), rowid, where, alias=None if alias is None else quote(alias)
+        )
+
+    def _asked(self, sql: str, params: Sequence[object]) -> list[tuple[object, ...]]:
+        before = self._driver.text_factory
+        with bulk.driving(self._session), self._sqlite.driving():
+            self._driver.text_factory = bytes
+            try:
+                return self._driver.execute(sql, params).fetchall()
+            except sqlite3.DataError as error:
+                raise glance.TooLargeError from error
+            finally:
+                self._driver.text_factory = before
+
+    # --- what SQLite says ---------------------------------------------------------------------
 
     def counted(self, condition: str) -> str:
         return f"COUNT(*) FILTER (WHERE {condition})"

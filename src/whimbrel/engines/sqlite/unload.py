@@ -1,7 +1,8 @@
 """Rows leave SQLite: fetched as they are, some at a time, and written in Python.
 
 What is written of a value is said by `texts` and `fields`. Nothing is asked of SQLite but the
-rows, so that a column may hold values of any type.
+rows, so that a column may hold values of any type. Columns that are proven to be plain come as
+fields that SQLite has written.
 """
 
 from __future__ import annotations
@@ -56,9 +57,10 @@ class SqliteUnloader(transport.Unloader):
         self, cargo: transport.Cargo, format: transport.Format, block_bytes: int, between: bytes
     ) -> Iterator[tuple[bytes, int]]:
         """Yield some rows as they are written, and how many; no more than a block takes."""
-        columns = [fields.Column(one, format) for one in cargo.carried]
+        columns = fields.columns(cargo.carried, format)
+        values = [one.sql for one in columns]
         joint = between.decode()
-        for rows in self._chunks(cargo):
+        for rows in self._chunks(cargo, values):
             lines = fields.lines(columns, rows, format)
             data = texts.octets(joint.join(lines))
             if len(data) <= block_bytes:
@@ -72,7 +74,7 @@ class SqliteUnloader(transport.Unloader):
         """Yield rows as the driver gives them; bytes of a text that are no UTF-8 as surrogates."""
         pending: list[transport.Row] = []
         size = 0
-        for rows in self._chunks(cargo):
+        for rows in self._chunks(cargo, _values(cargo)):
             each = _row_bytes(rows)
             most = max(1, block_bytes // each)
             for start in range(0, len(rows), most):
@@ -88,7 +90,7 @@ class SqliteUnloader(transport.Unloader):
     def texts(self, cargo: transport.Cargo, *, rows: int = 1_000) -> Iterator[list[codec.Texts]]:
         found: list[codec.Texts] = []
         size = 0
-        for some in self._chunks(cargo, most=rows):
+        for some in self._chunks(cargo, _values(cargo), most=rows):
             each = _row_bytes(some)
             if found and (
                 len(found) + len(some) > rows or size + each * len(some) > transport.BLOCK_BYTES
@@ -102,7 +104,9 @@ class SqliteUnloader(transport.Unloader):
 
     # --- reading ----------------------------------------------------------------------------
 
-    def _chunks(self, cargo: transport.Cargo, *, most: int = _CHUNK_ROWS) -> Iterator[list[_Row]]:
+    def _chunks(
+        self, cargo: transport.Cargo, values: Sequence[str], *, most: int = _CHUNK_ROWS
+    ) -> Iterator[list[_Row]]:
         """Yield rows, some at a time; others use the connection in between.
 
         The driver itself makes texts of bytes, which is the fastest, until it meets some that
@@ -110,8 +114,9 @@ class SqliteUnloader(transport.Unloader):
         the transaction is open, so that it gives the same rows in the same order.
         """
         most = min(most, _CHUNK_ROWS)
+        query = _query(cargo, values)
         factory: _Factory = str if self._driver.in_transaction else texts.read
-        cursor = self._begun(cargo, factory)
+        cursor = self._begun(query, cargo, factory)
         done, size = 0, 1
         try:
             while True:
@@ -119,7 +124,7 @@ class SqliteUnloader(transport.Unloader):
                 if rows is None:
                     cursor.close()
                     factory = texts.read
-                    cursor = self._begun(cargo, factory)
+                    cursor = self._begun(query, cargo, factory)
                     self._pass_over(cursor, done)
                     continue
                 if not rows:
@@ -130,9 +135,9 @@ class SqliteUnloader(transport.Unloader):
         finally:
             cursor.close()
 
-    def _begun(self, cargo: transport.Cargo, factory: _Factory) -> sqlite3.Cursor:
+    def _begun(self, query: str, cargo: transport.Cargo, factory: _Factory) -> sqlite3.Cursor:
         with self._reading(factory):
-            return self._driver.execute(_query(cargo), cargo.params)
+            return self._driver.execute(query, cargo.params)
 
     def _fetched(self, cursor: sqlite3.Cursor, size: int, factory: _Factory) -> list[_Row] | None:
         """Return the next rows, None if the driver cannot make a text of some bytes."""
@@ -160,8 +165,12 @@ class SqliteUnloader(transport.Unloader):
                 self._driver.text_factory = before
 
 
-def _query(cargo: transport.Cargo) -> str:
-    values = ", ".join(f"({one.value.sql})" for one in cargo.carried) or "NULL"
+def _values(cargo: transport.Cargo) -> list[str]:
+    return [one.value.sql for one in cargo.carried]
+
+
+def _query(cargo: transport.Cargo, each: Sequence[str]) -> str:
+    values = ", ".join(f"({one})" for one in each) or "NULL"
     where = f" WHERE ({cargo.where})" if cargo.where else ""
     order = f" ORDER BY {cargo.order}" if cargo.order else ""
     return f"SELECT {values} FROM {cargo.source}{where}{order}"

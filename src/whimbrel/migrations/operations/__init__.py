@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from whimbrel.migrations.operations.accept import Accept
 from whimbrel.migrations.operations.add_column import AddColumn
 from whimbrel.migrations.operations.add_constraint import AddCheck, AddForeignKey, AddUnique
 from whimbrel.migrations.operations.backfill import Backfill
-from whimbrel.migrations.operations.base import Kind, Operation, canonical, fingerprint
+from whimbrel.migrations.operations.base import Keep, Kind, Operation, canonical, fingerprint
 from whimbrel.migrations.operations.batches import Batches
 from whimbrel.migrations.operations.change_column import ChangeColumn
 from whimbrel.migrations.operations.convert_values import ConvertValues
@@ -16,6 +17,14 @@ from whimbrel.migrations.operations.delete_rows import DeleteRows
 from whimbrel.migrations.operations.drop_table import DropTable
 from whimbrel.migrations.operations.execute import Execute
 from whimbrel.migrations.operations.extract_rows import ExtractRows
+from whimbrel.migrations.operations.give_back import (
+    POLICIES,
+    REFUSE,
+    GiveBack,
+    GiveRows,
+    GiveTable,
+    Returning,
+)
 from whimbrel.migrations.operations.look_up import LookUp
 from whimbrel.migrations.operations.populate import Populate
 from whimbrel.migrations.operations.remove_column import RemoveColumn
@@ -25,10 +34,13 @@ from whimbrel.migrations.operations.rename_column import RenameColumn
 from whimbrel.migrations.operations.rename_table import RenameTable
 from whimbrel.migrations.operations.require import Require
 from whimbrel.migrations.operations.restore_column import RestoreColumn
-from whimbrel.migrations.operations.rows import RowsOperation
+from whimbrel.migrations.operations.rows import RowsOperation, way_through
 from whimbrel.migrations.operations.transform import Transform
 
 __all__ = [
+    "POLICIES",
+    "REFUSE",
+    "Accept",
     "AddCheck",
     "AddColumn",
     "AddForeignKey",
@@ -44,6 +56,10 @@ __all__ = [
     "DropTable",
     "Execute",
     "ExtractRows",
+    "GiveBack",
+    "GiveRows",
+    "GiveTable",
+    "Keep",
     "Kind",
     "LookUp",
     "Operation",
@@ -55,8 +71,10 @@ __all__ = [
     "RenameTable",
     "Require",
     "RestoreColumn",
+    "Returning",
     "RowsOperation",
     "Transform",
     "canonical",
     "fingerprint",
+    "way_through",
 ]

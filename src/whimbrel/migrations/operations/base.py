@@ -19,6 +19,10 @@ from whimbrel.engines import base
 
 Facts = Mapping[str, object]
 
+# What a step says of keeping what it overwrites or removes: whether, or for how long ("90 days");
+# None leaves it to the migration and the project.
+Keep = bool | str | None
+
 _TIME_LIKE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?")
 
 
@@ -48,7 +52,10 @@ class Operation(abc.ABC):
 
     def content(self) -> str:
         """Return a text equal for equal operations, by which a resumed run knows it again."""
-        fields = ((f.name, getattr(self, f.name)) for f in dataclasses.fields(self))
+        # What is kept meanwhile, and whom it lets work beside, is no part of what is asked for.
+        how = {"keep", "kept", "safely"}
+        names = [f.name for f in dataclasses.fields(self) if f.name not in how]
+        fields = ((name, getattr(self, name)) for name in names)
         return f"{type(self).__name__}({', '.join(f'{k}={canonical(v)}' for k, v in fields)})"
 
     @abc.abstractmethod
@@ -58,6 +65,13 @@ class Operation(abc.ABC):
     def before(self, catalog: base.Catalog) -> dict[str, object]:
         """Return what has to be known later, to tell if it happened and to take it back."""
         return {}
+
+    def beside(self, ddl: base.Ddl) -> tuple[base.Statement, ...] | None:
+        """Return what is sent so that others can go on with a large table; None if no such way.
+
+        Operations that have one also have a field `safely`, which says that it is taken.
+        """
+        return None
 
     def happened(self, catalog: base.Catalog, before: Facts) -> bool | None:
         """Return whether the catalog shows this done; None if that cannot be told."""

@@ -16,6 +16,7 @@ class CreateIndex(base.Operation):
     table: str
     index: tables.Index
     concurrently: bool = False
+    safely: bool = False
 
     def describe(self) -> str:
         unique = "unique index" if self.index.unique else "index"
@@ -27,8 +28,16 @@ class CreateIndex(base.Operation):
         for column in self.index.columns:
             if isinstance(column, str):
                 found.column(column)
+        if self.safely and (made := self.beside(ddl)) is not None:
+            return made
         concurrently = self.concurrently and ddl.engine.can.concurrent_index
         return ddl.create_index(found, self.index, concurrently=concurrently)
+
+    def beside(self, ddl: engines.Ddl) -> tuple[engines.Statement, ...] | None:
+        found = ddl.catalog.table(self.table)
+        if ddl.engine.can.concurrent_index:
+            return ddl.create_index(found, self.index, concurrently=True)
+        return ddl.insist(ddl.create_index(found, self.index))
 
     def happened(self, catalog: engines.Catalog, before: base.Facts) -> bool | None:
         table = catalog.table(self.table)

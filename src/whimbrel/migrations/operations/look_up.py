@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -57,17 +57,8 @@ class LookUp(base.Operation):
         stay = session.engine.stay(
             session, table, [key for _, key in referrers], constraints=self.constraints
         )
-        parts: list[tables.Part] = [
-            *table.columns,
-            *table.indexes,
-            *table.uniques,
-            *table.foreign_keys,
-            *table.checks,
-        ]
         facts = {
-            "name": table.name,
-            "primary_key": table.primary_key,
-            "parts": [tables.part_to_json(part) for part in parts],
+            **as_json(table),
             "referrers": [(name, tables.part_to_json(key)) for name, key in referrers],
             "stay": sorted(stay),
         }
@@ -77,18 +68,40 @@ class LookUp(base.Operation):
 def read(rows: Sequence[Sequence[object]]) -> Facts:
     """Read what `LookUp` answered."""
     known = json.loads(str(rows[0][0]))
-    parts = [tables.part_from_json(part) for part in known["parts"]]
-    table = tables.Table(
-        name=known["name"],
-        primary_key=tuple(known["primary_key"]),
+    table = from_json(known)
+    referrers = tuple(
+        (str(name), cast("tables.ForeignKey", tables.part_from_json(key)))
+        for name, key in known["referrers"]
+    )
+    return Facts(table=table, referrers=referrers, stay=frozenset(known["stay"]))
+
+
+def as_json(table: tables.Table) -> dict[str, object]:
+    """Return a table as plain values."""
+    parts: list[tables.Part] = [
+        *table.columns,
+        *table.indexes,
+        *table.uniques,
+        *table.foreign_keys,
+        *table.checks,
+    ]
+    return {
+        "name": table.name,
+        "primary_key": table.primary_key,
+        "parts": [tables.part_to_json(part) for part in parts],
+    }
+
+
+def from_json(known: Mapping[str, object]) -> tables.Table:
+    """Read what `as_json` gave."""
+    said = cast("Sequence[Mapping[str, object]]", known["parts"])
+    parts = [tables.part_from_json(part) for part in said]
+    return tables.Table(
+        name=str(known["name"]),
+        primary_key=tuple(cast("Sequence[str]", known["primary_key"])),
         columns=tuple(p for p in parts if isinstance(p, tables.FoundColumn)),
         indexes=tuple(p for p in parts if isinstance(p, tables.Index)),
         uniques=tuple(p for p in parts if isinstance(p, tables.Unique)),
         foreign_keys=tuple(p for p in parts if isinstance(p, tables.ForeignKey)),
         checks=tuple(p for p in parts if isinstance(p, tables.Check)),
     )
-    referrers = tuple(
-        (str(name), cast("tables.ForeignKey", tables.part_from_json(key)))
-        for name, key in known["referrers"]
-    )
-    return Facts(table=table, referrers=referrers, stay=frozenset(known["stay"]))

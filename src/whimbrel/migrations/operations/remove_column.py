@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from whimbrel import tables
 from whimbrel.engines import base as engines
 from whimbrel.engines.ddl import mentioned as ddl_words
+from whimbrel.migrations import stores
 from whimbrel.migrations.operations import base
 
 
@@ -14,8 +15,8 @@ from whimbrel.migrations.operations import base
 class RemoveColumn(base.Operation):
     """remove_column(table, name); with its type given too, its structure can be reversed.
 
-    `refill` is an expression over what stays that brings its values back, `native` says that it
-    is in the engine's own dialect.
+    `kept` is where its values are kept. `refill` is an expression over what stays that brings its
+    values back, `native` says that it is in the engine's own dialect.
     """
 
     table: str
@@ -23,13 +24,25 @@ class RemoveColumn(base.Operation):
     was: tables.Column | None = None
     refill: str | None = None
     native: bool = False
+    keep: base.Keep = None
+    kept: stores.Store | None = None
 
     def describe(self) -> str:
         return f"remove column {self.table}.{self.column}"
 
     def statements(self, ddl: engines.Ddl) -> tuple[engines.Statement, ...]:
         found = ddl.catalog.table(self.table)
-        return ddl.remove_column(found, found.column(self.column).name)
+        removing = ddl.remove_column(found, found.column(self.column).name)
+        if self.kept is None:
+            return removing
+        hold, release = ddl.held(found.name, self.kept.names)
+        return (*self.kept.creating(ddl), *hold, self.kept.filling(ddl), *removing, *release)
+
+    def leftovers(self, ddl: engines.Ddl) -> tuple[engines.Statement, ...]:
+        if self.kept is None:
+            return ()
+        _, release = ddl.held(self.table, self.kept.names)
+        return (*release, *self.kept.dropping(ddl))
 
     def before(self, catalog: engines.Catalog) -> dict[str, object]:
         if self.refill is None:

@@ -24,6 +24,7 @@ class RowsOperation(base.Operation):
 
     max_rejects: int | None = None
     workers: int | None = None
+    keep: base.Keep = None
 
     @property
     def kind(self) -> base.Kind:

@@ -62,7 +62,7 @@ class Server(session.MysqlSession):
             ("SELECT table_name, table_type", [("people", "BASE TABLE"), ("seen", "VIEW")]),
             ("SELECT routine_name", [("f", "FUNCTION", "")]),
             ("SELECT DISTINCT definer", [("a`b@%",)]),
-            ("SELECT DISTINCT grantee", [("'me'@'%'",), ("'b'@'%'",)]),
+            ("SELECT grantee", [("'me'@'%'", 0), ("'b'@'%'", 0), ("'c'@'%'", 1)]),
         ]
         return next((rows for begin, rows in answers if sql.lstrip().startswith(begin)), [])
 
@@ -106,6 +106,7 @@ def test_everything_peculiar_is_listed() -> None:
         (Kind.TABLE_OPTION, "INVISIBLE hidden"),
         (Kind.PRIVILEGE, "definers other than the current user: a`b@%"),
         (Kind.PRIVILEGE, "rights of 'b'@'%'"),
+        (Kind.PRIVILEGE, "rights of 'c'@'%' on databases by a pattern"),
     ] == found
 
 

@@ -8,7 +8,7 @@ from contextlib import closing
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.engines.sqlite import driving
@@ -135,6 +135,7 @@ VALUES = st.one_of(
 
 
 @settings(max_examples=400, deadline=None)
+@example(1.4548098900505698e-301, ("text", {}, "TEXT"))
 @given(VALUES, st.sampled_from(DECLARED))
 def test_no_value_that_would_come_back_different_goes_unseen(
     value: object, type_: tuple[str, dict[str, object], str]

@@ -1,0 +1,1 @@
+"""Look at a plan for what would hold others up, or lose data: one rule a file."""

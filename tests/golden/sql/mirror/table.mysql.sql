@@ -1,0 +1,97 @@
+CREATE TRIGGER whimbrel_68c04ca420_fi AFTER INSERT ON people FOR EACH ROW
+BEGIN
+DECLARE whimbrel_failed BOOLEAN DEFAULT FALSE;
+DECLARE CONTINUE HANDLER FOR 1146, 1442 BEGIN END;
+DECLARE CONTINUE HANDLER FOR 1022, 1048, 1062, 1138, 1169, 1216, 1217, 1242, 1263, 1264, 1265, 1292, 1301, 1364, 1365, 1366, 1367, 1369, 1406, 1411, 1416, 1441, 1451, 1452, 1525, 1526, 1557, 1586, 1644, 1690, 1748, 1761, 1762, 1859, 1916, 1918, 1977, 3020, 3026, 3037, 3055, 3140, 3141, 3144, 3146, 3147, 3155, 3156, 3157, 3158, 3616, 3617, 3751, 3752, 3819, 3854, 3903, 3904, 3986, 4025, 4035, 4036, 4037, 4038, 4039, 4040 SET whimbrel_failed = TRUE;
+IF @whimbrel_unmirrored IS NULL THEN
+INSERT INTO `people_new` (`id`, `amount`, `name`) VALUES (NEW.`id`, CAST(NEW.`amount` AS CHAR), NEW.`name`) ON DUPLICATE KEY UPDATE `id` = IF(`people_new`.`id` <=> VALUES(`id`), VALUES(`id`), NULL), `amount` = VALUES(`amount`), `name` = VALUES(`name`);
+IF whimbrel_failed THEN
+IF whimbrel_failed THEN
+DELETE FROM `people_new` WHERE `id` = NEW.`id`;
+END IF;
+END IF;
+END IF;
+END;
+
+CREATE TRIGGER whimbrel_68c04ca420_fu AFTER UPDATE ON people FOR EACH ROW
+BEGIN
+DECLARE whimbrel_failed BOOLEAN DEFAULT FALSE;
+DECLARE CONTINUE HANDLER FOR 1146, 1442 BEGIN END;
+DECLARE CONTINUE HANDLER FOR 1022, 1048, 1062, 1138, 1169, 1216, 1217, 1242, 1263, 1264, 1265, 1292, 1301, 1364, 1365, 1366, 1367, 1369, 1406, 1411, 1416, 1441, 1451, 1452, 1525, 1526, 1557, 1586, 1644, 1690, 1748, 1761, 1762, 1859, 1916, 1918, 1977, 3020, 3026, 3037, 3055, 3140, 3141, 3144, 3146, 3147, 3155, 3156, 3157, 3158, 3616, 3617, 3751, 3752, 3819, 3854, 3903, 3904, 3986, 4025, 4035, 4036, 4037, 4038, 4039, 4040 SET whimbrel_failed = TRUE;
+IF @whimbrel_unmirrored IS NULL THEN
+IF NOT ((NEW.`id` <=> OLD.`id`)) THEN
+INSERT INTO `people_new` (`id`, `amount`, `name`) VALUES (OLD.`id`, CAST(OLD.`amount` AS CHAR), OLD.`name`) ON DUPLICATE KEY UPDATE `id` = IF(`people_new`.`id` <=> VALUES(`id`), VALUES(`id`), NULL);
+SET whimbrel_failed = FALSE;
+UPDATE `people_new` SET `id` = NEW.`id` WHERE `id` = OLD.`id`;
+IF whimbrel_failed THEN
+DELETE FROM `people_new` WHERE `id` = OLD.`id`;
+SET whimbrel_failed = FALSE;
+END IF;
+END IF;
+INSERT INTO `people_new` (`id`, `amount`, `name`) VALUES (NEW.`id`, CAST(NEW.`amount` AS CHAR), NEW.`name`) ON DUPLICATE KEY UPDATE `id` = IF(`people_new`.`id` <=> VALUES(`id`), VALUES(`id`), NULL), `amount` = IF((NEW.`amount` <=> OLD.`amount`), `people_new`.`amount`, VALUES(`amount`)), `name` = VALUES(`name`);
+IF whimbrel_failed THEN
+IF whimbrel_failed THEN
+DELETE FROM `people_new` WHERE `id` = NEW.`id`;
+END IF;
+END IF;
+END IF;
+END;
+
+CREATE TRIGGER whimbrel_68c04ca420_fd AFTER DELETE ON people FOR EACH ROW
+BEGIN
+DECLARE whimbrel_failed BOOLEAN DEFAULT FALSE;
+DECLARE CONTINUE HANDLER FOR 1146, 1442 BEGIN END;
+DECLARE CONTINUE HANDLER FOR 1022, 1048, 1062, 1138, 1169, 1216, 1217, 1242, 1263, 1264, 1265, 1292, 1301, 1364, 1365, 1366, 1367, 1369, 1406, 1411, 1416, 1441, 1451, 1452, 1525, 1526, 1557, 1586, 1644, 1690, 1748, 1761, 1762, 1859, 1916, 1918, 1977, 3020, 3026, 3037, 3055, 3140, 3141, 3144, 3146, 3147, 3155, 3156, 3157, 3158, 3616, 3617, 3751, 3752, 3819, 3854, 3903, 3904, 3986, 4025, 4035, 4036, 4037, 4038, 4039, 4040 SET whimbrel_failed = TRUE;
+IF @whimbrel_unmirrored IS NULL THEN
+INSERT INTO `people_new` (`id`, `amount`, `name`) VALUES (OLD.`id`, CAST(OLD.`amount` AS CHAR), OLD.`name`) ON DUPLICATE KEY UPDATE `id` = IF(`people_new`.`id` <=> VALUES(`id`), VALUES(`id`), NULL);
+SET whimbrel_failed = FALSE;
+DELETE FROM `people_new` WHERE `id` = OLD.`id`;
+END IF;
+END;
+
+CREATE TRIGGER whimbrel_68c04ca420_bi AFTER INSERT ON people_new FOR EACH ROW
+BEGIN
+DECLARE whimbrel_failed BOOLEAN DEFAULT FALSE;
+DECLARE CONTINUE HANDLER FOR 1146, 1442 BEGIN END;
+DECLARE CONTINUE HANDLER FOR 1022, 1048, 1062, 1138, 1169, 1216, 1217, 1242, 1263, 1264, 1265, 1292, 1301, 1364, 1365, 1366, 1367, 1369, 1406, 1411, 1416, 1441, 1451, 1452, 1525, 1526, 1557, 1586, 1644, 1690, 1748, 1761, 1762, 1859, 1916, 1918, 1977, 3020, 3026, 3037, 3055, 3140, 3141, 3144, 3146, 3147, 3155, 3156, 3157, 3158, 3616, 3617, 3751, 3752, 3819, 3854, 3903, 3904, 3986, 4025, 4035, 4036, 4037, 4038, 4039, 4040 SET whimbrel_failed = TRUE;
+IF @whimbrel_unmirrored IS NULL THEN
+INSERT INTO `people_old` (`id`, `amount`, `name`) VALUES (NEW.`id`, CAST(NEW.`amount` AS SIGNED), NEW.`name`) ON DUPLICATE KEY UPDATE `id` = IF(`people_old`.`id` <=> VALUES(`id`), VALUES(`id`), NULL), `amount` = VALUES(`amount`), `name` = VALUES(`name`);
+END IF;
+END;
+
+CREATE TRIGGER whimbrel_68c04ca420_bu AFTER UPDATE ON people_new FOR EACH ROW
+BEGIN
+DECLARE whimbrel_failed BOOLEAN DEFAULT FALSE;
+DECLARE CONTINUE HANDLER FOR 1146, 1442 BEGIN END;
+DECLARE CONTINUE HANDLER FOR 1022, 1048, 1062, 1138, 1169, 1216, 1217, 1242, 1263, 1264, 1265, 1292, 1301, 1364, 1365, 1366, 1367, 1369, 1406, 1411, 1416, 1441, 1451, 1452, 1525, 1526, 1557, 1586, 1644, 1690, 1748, 1761, 1762, 1859, 1916, 1918, 1977, 3020, 3026, 3037, 3055, 3140, 3141, 3144, 3146, 3147, 3155, 3156, 3157, 3158, 3616, 3617, 3751, 3752, 3819, 3854, 3903, 3904, 3986, 4025, 4035, 4036, 4037, 4038, 4039, 4040 SET whimbrel_failed = TRUE;
+IF @whimbrel_unmirrored IS NULL THEN
+IF NOT ((NEW.`id` <=> OLD.`id`)) THEN
+UPDATE `people_old` SET `id` = NEW.`id` WHERE `id` = OLD.`id`;
+IF whimbrel_failed THEN
+DELETE FROM `people_old` WHERE `id` = OLD.`id`;
+SET whimbrel_failed = FALSE;
+END IF;
+END IF;
+INSERT INTO `people_old` (`id`, `amount`, `name`) VALUES (NEW.`id`, CAST(NEW.`amount` AS SIGNED), NEW.`name`) ON DUPLICATE KEY UPDATE `id` = IF(`people_old`.`id` <=> VALUES(`id`), VALUES(`id`), NULL), `amount` = IF((CAST(CONVERT(NEW.`amount` USING utf8mb4) AS BINARY) <=> CAST(CONVERT(OLD.`amount` USING utf8mb4) AS BINARY)), `people_old`.`amount`, VALUES(`amount`)), `name` = VALUES(`name`);
+IF whimbrel_failed THEN
+UPDATE `people_old` SET `amount` = CAST(NEW.`amount` AS SIGNED) WHERE `id` = NEW.`id`;
+UPDATE `people_old` SET `name` = NEW.`name` WHERE `id` = NEW.`id`;
+END IF;
+END IF;
+END;
+
+CREATE TRIGGER whimbrel_68c04ca420_bd AFTER DELETE ON people_new FOR EACH ROW
+BEGIN
+DECLARE whimbrel_failed BOOLEAN DEFAULT FALSE;
+DECLARE CONTINUE HANDLER FOR 1146, 1442 BEGIN END;
+DECLARE CONTINUE HANDLER FOR 1022, 1048, 1062, 1138, 1169, 1216, 1217, 1242, 1263, 1264, 1265, 1292, 1301, 1364, 1365, 1366, 1367, 1369, 1406, 1411, 1416, 1441, 1451, 1452, 1525, 1526, 1557, 1586, 1644, 1690, 1748, 1761, 1762, 1859, 1916, 1918, 1977, 3020, 3026, 3037, 3055, 3140, 3141, 3144, 3146, 3147, 3155, 3156, 3157, 3158, 3616, 3617, 3751, 3752, 3819, 3854, 3903, 3904, 3986, 4025, 4035, 4036, 4037, 4038, 4039, 4040 SET whimbrel_failed = TRUE;
+IF @whimbrel_unmirrored IS NULL THEN
+DELETE FROM `people_old` WHERE `id` = OLD.`id`;
+END IF;
+END;
+
+INSERT INTO `people_new` (`id`, `amount`, `name`) SELECT SQL_BUFFER_RESULT o.`id`, CAST(o.`amount` AS CHAR), o.`name` FROM `people` AS o WHERE (o.`id` < 10) FOR SHARE SKIP LOCKED ON DUPLICATE KEY UPDATE `id` = IF(`people_new`.`id` <=> VALUES(`id`), VALUES(`id`), NULL), `amount` = VALUES(`amount`), `name` = VALUES(`name`);
+
+SELECT o.`id` FROM `people` AS o LEFT JOIN `people_new` AS n ON n.`id` = o.`id` WHERE (o.`id` < 10) AND (n.`id` IS NULL OR (NOT (n.`id` IS NULL) AND NOT (((CAST(CONVERT(n.`amount` USING utf8mb4) AS BINARY) <=> CAST(CONVERT(CAST(o.`amount` AS CHAR) USING utf8mb4) AS BINARY)) AND (CAST(CONVERT(n.`name` USING utf8mb4) AS BINARY) <=> CAST(CONVERT(o.`name` USING utf8mb4) AS BINARY))) OR ((o.`amount` <=> CAST(CAST(n.`amount` AS SIGNED) AS DECIMAL(65, 30))) AND (CAST(CONVERT(o.`name` USING utf8mb4) AS BINARY) <=> CAST(CONVERT(n.`name` USING utf8mb4) AS BINARY)))))) UNION ALL SELECT n.`id` AS `id` FROM `people_new` AS n WHERE (n.`id` < 10) AND NOT EXISTS (SELECT 1 FROM `people` AS o WHERE o.`id` = n.`id`);
+
+SELECT n.`id` FROM `people_new` AS n LEFT JOIN `people` AS o ON n.`id` = o.`id` WHERE o.`id` IS NULL OR NOT ((CAST(CONVERT(n.`amount` USING utf8mb4) AS BINARY) <=> CAST(CONVERT(CAST(o.`amount` AS CHAR) USING utf8mb4) AS BINARY)) AND (CAST(CONVERT(n.`name` USING utf8mb4) AS BINARY) <=> CAST(CONVERT(o.`name` USING utf8mb4) AS BINARY))) UNION ALL SELECT o.`id` FROM `people` AS o WHERE NOT EXISTS (SELECT 1 FROM `people_new` AS n WHERE n.`id` = o.`id`);

@@ -340,6 +340,34 @@ def test_a_prepared_transaction_is_told_when_it_is_committed(
 
 
 @on_mariadb
+@pytest.mark.parametrize("end", ["XA COMMIT 'order'", "XA ROLLBACK 'order'"])
+def test_a_prepared_transaction_of_other_tables_holds_nobody_up(
+    end: str, source: databases.Database, session: base.Session
+) -> None:
+    with databases.Raw(source) as sql, databases.Raw(source) as other:
+        sql.execute("CREATE TABLE t (id int PRIMARY KEY)")
+        sql.execute("CREATE TABLE stranger (id int PRIMARY KEY)")
+        capture = _begun(session, "t")
+        for words in (
+            "XA START 'order'",
+            "INSERT INTO stranger VALUES (2)",
+            "XA END 'order'",
+            "XA PREPARE 'order'",
+        ):
+            sql.execute(words)
+        other.execute("INSERT INTO t VALUES (3)")
+
+        before = capture.read("one", limit=9)
+        sql.execute(end)
+        other.execute("INSERT INTO t VALUES (4)")
+        capture.forget("one", before.upto)
+        after = capture.read("one", limit=9)
+
+    assert before.keys["t"] == [(b"3",)]
+    assert after.keys["t"] == [(b"4",)]
+
+
+@on_mariadb
 @pytest.mark.parametrize("image", ["MINIMAL", "NOBLOB", "FULL"])
 @pytest.mark.parametrize("compress", ["ON", "OFF"])
 def test_rows_are_read_however_the_server_writes_them(

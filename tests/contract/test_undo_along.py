@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Callable
 
@@ -115,6 +116,26 @@ def test_all_that_foreign_keys_take_along_or_change_comes_back(
     assert [] == test_undo.stores(look, database)
     names = look.execute(databases_tables(database))
     assert not [name for (name,) in names if name.startswith("whimbrel_undo")]
+
+
+def test_what_is_kept_counts_the_rows_of_every_table(
+    project: conftest.ProjectFolder, database: databases.Database, raw: OpenRaw
+) -> None:
+    look = raw(database)
+    build(look, database, 30)
+    opened = opened_with(project, database, test_undo.method("change", DELETE))
+    before = state(look)
+
+    opened.up()
+    (kept,) = opened.prune(older_than=dt.timedelta(0), dry_run=True)
+
+    after = state(look)
+    gone_or_changed = sum(len(set(a) - set(b)) for a, b in zip(before, after, strict=True))
+    # A note that has lost its person and its team is kept once for each.
+    had = {row[0]: row[1:3] for row in before[4]}
+    twice = [row[0] for row in after[4] if row[1:3] == (None, None) and None not in had[row[0]]]
+    assert len(twice) == 15
+    assert gone_or_changed + len(twice) == kept.rows
 
 
 def databases_tables(database: databases.Database) -> str:

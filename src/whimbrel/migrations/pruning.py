@@ -19,7 +19,11 @@ _OPEN: Final = {journal.Status.RUNNING, journal.Status.FAILED, journal.Status.IN
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pruned:
-    """One thing that was kept: what, since when, how many rows; `removed`: it is not any more."""
+    """One thing that was kept: what, since when; `removed`: it is not any more.
+
+    `rows` are those of all tables that a deletion took along or changed, too; one that changed by
+    two foreign keys counts for each.
+    """
 
     store: str
     run: int
@@ -71,7 +75,7 @@ def prune(
         found.append(
             Pruned(
                 store=row.store, run=row.run, migration=row.migration, kind=row.kind,
-                table=row.table_name, rows=_count(session, row.store), kept_at=row.kept_at,
+                table=row.table_name, rows=_rows(session, store), kept_at=row.kept_at,
                 keep_until=row.keep_until, removed=due,
             )
         )  # fmt: skip
@@ -86,6 +90,11 @@ def prune(
                 session.execute(f"DROP TABLE IF EXISTS {session.engine.quote(name)}")
     session.commit()
     return found
+
+
+def _rows(session: base.Session, store: stores.Store) -> int:
+    along = sum(_rows(session, one.store) for one in store.along)
+    return _count(session, store.was) + along
 
 
 def _count(session: base.Session, store: str) -> int:

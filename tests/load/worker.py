@@ -468,7 +468,11 @@ class Worker:
         if self._chance.random() < 0.9:
             self.told.ledger.note("team", self._after, {})
             self._after = {row.id: None for row in rows}
-            self._send("DELETE FROM team WHERE id = ?", (team,), rows=1)
+            with self._together():
+                if self._s.put:  # no key refers from there to persons: nothing else takes them
+                    for row in rows:
+                        self._send(self._s.take, (row.id,))
+                self._send("DELETE FROM team WHERE id = ?", (team,), rows=1)
 
     def _badge(self) -> None:
         for id_ in self._some():

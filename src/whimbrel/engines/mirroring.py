@@ -105,12 +105,17 @@ def reads(sql: str, *, columns: Sequence[str], dialect: str) -> frozenset[str]:
 
 
 def plain(sql: str, *, columns: Sequence[str], dialect: str) -> str | None:
-    """Return the column that an expression is, None if it is more than one column's name."""
-    bare = sql.strip()
-    places = _places(bare, dialect, tuple(columns))
-    if len(places) == 1 and places[0][:2] == (0, len(bare)):
-        return places[0][2]
-    return None
+    """Return the column that an expression is, None if it is more than one column's name.
+
+    Parentheses around it change nothing.
+    """
+    places = _places(sql, dialect, tuple(columns))
+    if len(places) != 1:
+        return None
+    start, end, name = places[0]
+    around = "".join((sql[:start] + sql[end:]).split())
+    depth = len(around) // 2
+    return name if around == "(" * depth + ")" * depth else None
 
 
 def unsteady(sql: str) -> str | None:

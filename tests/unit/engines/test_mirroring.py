@@ -66,6 +66,25 @@ def test_what_gives_another_value_each_time_is_noticed(said: str, what: str | No
     assert what == mirroring.unsteady(said)
 
 
+@pytest.mark.parametrize(
+    ("said", "column"),
+    [
+        ("id", "id"),
+        (' "id" ', "id"),
+        ("(id)", "id"),
+        ('( ("id") )', "id"),
+        ("(id) + 1", None),
+        ("-(id)", None),
+        ("id::text", None),
+        ("coalesce(id)", None),
+        ("id + id", None),
+        ("(1)", None),
+    ],
+)
+def test_a_column_in_parentheses_is_that_column(said: str, column: str | None) -> None:
+    assert column == mirroring.plain(said, columns=["id", "name"], dialect="postgres")
+
+
 def test_a_query_is_shown_without_its_values() -> None:
     query = "UPDATE t SET a = 'it''s secret', b1 = 4711, c = $$x$$ WHERE d = 'cut off in the"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -10,6 +11,8 @@ from bench import comparing, contestants, copy_rows, online, places, results, tr
 PAGE: Final = places.ROOT / "docs" / "reference" / "benchmarks.md"
 _BEGIN: Final = "<!-- what follows is written by make bench -->"
 _END: Final = "<!-- what stands before is written by make bench -->"
+
+_NOTHING: Final = "Not measured yet."
 
 _VERBS: Final = {
     "backfill": "backfill",
@@ -66,8 +69,27 @@ def write(text: str) -> None:
     """Put the tables into the page, between its marks."""
     page = PAGE.read_text(encoding="utf-8")
     before, _, rest = page.partition(_BEGIN)
-    _, _, after = rest.partition(_END)
+    known, _, after = rest.partition(_END)
+    text = merged(known.strip(), text)
     PAGE.write_text(f"{before}{_BEGIN}\n\n{text}\n\n{_END}{after}", encoding="utf-8")
+
+
+def merged(known: str, fresh: str) -> str:
+    """Return fresh tables; what was not measured this time stays as the page knows it."""
+    head, *sections = _sections(fresh)
+    kept_head, *kept = _sections(known)
+    by_title = {section.partition("\n")[0]: section for section in kept}
+    made = [
+        by_title.get(section.partition("\n")[0], section) if _NOTHING in section else section
+        for section in sections
+    ]
+    # Who has measured no server cannot say which one the other tables are of.
+    return "\n\n".join([kept_head if head.startswith(". ") and kept_head else head, *made])
+
+
+def _sections(text: str) -> list[str]:
+    """Return what stands before the first heading, and each heading with what follows it."""
+    return [part.strip() for part in re.split(r"^(?=### )", text, flags=re.MULTILINE)]
 
 
 def _against_one_statement(found: results.Results) -> Iterator[Sequence[str]]:
@@ -168,7 +190,7 @@ def _table(head: Sequence[str], rows: Iterator[Sequence[str]]) -> list[str]:
     """Return a table whose numbers stand at the right; nothing for one without rows."""
     lines = [f"| {' | '.join(row)} |" for row in rows]
     if not lines:
-        return ["Not measured yet."]
+        return [_NOTHING]
     words = head.index("engine") + 1
     rule = ["---"] * words + ["---:"] * (len(head) - words)
     return ["\n".join([f"| {' | '.join(head)} |", f"| {' | '.join(rule)} |", *lines])]

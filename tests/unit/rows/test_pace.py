@@ -530,8 +530,10 @@ def test_what_somebody_has_configured_holds_beside_an_application_too() -> None:
     assert (settings.target_seconds, settings.first_rows) == (2.0, 7_000)
 
 
-def test_an_application_is_left_alone_for_half_of_a_batch_or_longer_where_the_engine_asks() -> None:
-    assert pace.pause(base.Breath(), 0.04) == pytest.approx(0.02)
+def test_an_application_is_left_alone_for_as_long_as_a_batch_or_longer_where_the_engine_asks() -> (
+    None
+):
+    assert pace.pause(base.Breath(), 0.04) == pytest.approx(0.04)
     assert pace.pause(base.Breath(pause=0.1), 0.04) == pytest.approx(0.1)
 
 

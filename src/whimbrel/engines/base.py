@@ -529,61 +529,61 @@ class Engine(abc.ABC):
     def codec(self, session: Session) -> codecs.Codec:
         """Return what writes rows of this session so that they can be compared."""
 
+    @abc.abstractmethod
     def unloader(self, session: Session) -> transport.Unloader:
         """Return what reads rows of this session as blocks for another database."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def loader(self, session: Session) -> transport.Loader:
         """Return what writes blocks of rows on this session."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def converter(self, session: Session) -> portable.Converter:
         """Return what knows the types of this session's database."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def profiler(self, session: Session) -> portable.Profiler:
         """Return what reads what values there are."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def builder(self, session: Session | None = None) -> building.Builder:
         """Return how tables are made whole; without a session, on the oldest server there is."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def inventory(self, session: Session) -> inventories.Inventory:
         """Return what looks for everything that is no table."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def tolls(self, session: Session) -> tolls_.Tolls:
         """Return what changes of schema cost others on the server of a session."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def backups(self, session: Session, url: sa.URL) -> copies.Backups:
         """Return what makes backups of a session's database; its URL is with the password."""
-        raise NotImplementedError
 
     def site(self, url: sa.URL) -> copies.Site:
         """Return where a restore into a database is made."""
         return copies.Site(url)
 
+    @abc.abstractmethod
     def scratches(self, at: sa.URL, source: sa.URL) -> scratches_.Scratches:
         """Return how databases like `source` are made to be thrown away, where `at` says."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def weights(self, session: Session) -> weighing.Weights:
         """Return what says how large tables and indexes are, and which nobody reads."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def mirror(self, session: Session) -> mirroring.Mirror:
         """Return what keeps two shapes of the same rows in step."""
-        raise NotImplementedError
 
     def capture(self, session: Session, how: str) -> capturing.Capture | None:
         """Return what notices changed rows by triggers or by the log; None if there is no way."""
         return None
 
+    @abc.abstractmethod
     def fence(self, session: Session) -> fencing.Fence:
         """Return what lets nobody write to tables any more."""
-        raise NotImplementedError
 
     @contextmanager
     def standstill(self, session: Session) -> Iterator[bool]:
@@ -656,7 +656,10 @@ class Engine(abc.ABC):
         return True
 
     def own_rows(self, table: str) -> str:
-        """Return the condition that leaves out the rows of a table's heirs."""
+        """Return the condition that leaves out the rows of a table's heirs.
+
+        Asked only of engines whose tables can have heirs.
+        """
         raise NotImplementedError
 
     def free_space(self, session: Session) -> int | None:

@@ -350,4 +350,5 @@ def test_measuring_a_small_table_takes_a_moment(people, database):
     finally:
         session.close()
 
-    assert min(seconds) < 0.05
+    # One that sleeps or asks for a lock takes longer on any machine.
+    assert min(seconds) < 0.5

@@ -277,6 +277,41 @@ def test_without_a_way_back_the_new_side_does_not_lead(same, pair_of):
 # --- delivery -------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("what", ["deleted", "renamed"])
+def test_a_row_that_somebody_else_has_written_meanwhile_is_not_written_as_it_was(
+    what, same, pair_of
+):
+    """A transaction may read an earlier moment; both sides have what was committed last."""
+    pair_of(same)
+    same.Old(name="Ada Byron").save()
+
+    def meanwhile():
+        if what == "deleted":
+            same.raw_old.execute("DELETE FROM old_user")
+            same.raw_new.execute("DELETE FROM new_user")
+        else:
+            same.raw_old.execute("UPDATE old_user SET name = 'Ada Lovelace'")
+            same.raw_new.execute("UPDATE new_user SET last_name = 'Lovelace'")
+
+    ada = same.Old.query().one()
+    alone = same.raw_old.database.kind == "sqlite"  # nobody else writes while a transaction is open
+    if alone:
+        meanwhile()
+    with same.Old.transaction():
+        if not alone:
+            ada = same.Old.query().one()
+            meanwhile()
+        if what == "deleted":
+            ada.delete()
+        else:
+            # To the server this changes nothing: the row is as it was written by somebody else.
+            ada.name = "Ada Lovelace"
+            ada.save()
+
+    assert same.old() == same.new()
+    assert len(same.old()) == (0 if what == "deleted" else 1)
+
+
 def test_what_the_other_side_refuses_is_tried_again_and_then_kept(apart, pair_of):
     told = []
     options = doors.Options(tries=3, first_wait_seconds=0.0)

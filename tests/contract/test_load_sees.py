@@ -6,6 +6,7 @@ would do to one row in many; or in the answers that a connection gets.
 
 from __future__ import annotations
 
+import time
 from typing import Final
 
 import pytest
@@ -164,7 +165,12 @@ def test_a_statement_that_fails_is_told(
     ) as app:
         app.until(20)
         raw(database).execute("ALTER TABLE person RENAME COLUMN name TO full_name")
+        patience = time.monotonic() + 60
         app.rest()
+        while not app.so_far().failures and time.monotonic() < patience:
+            app.speak(worker.OLD)  # nothing of it was under way yet
+            time.sleep(0.1)
+            app.rest()
         report = app.end()
 
     assert report.failures

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import threading
 import time
@@ -13,6 +14,7 @@ import pytest
 from tests import databases, engines
 from whimbrel.engines import base, registry
 from whimbrel.engines.mysql import snapshots
+from whimbrel.proof import sides
 
 OpenRaw = Callable[[databases.Database], databases.Raw]
 
@@ -74,6 +76,32 @@ def test_sessions_that_begin_without_one_may_see_several_moments(
     assert seen == [0, 1]
     one.close()
     other.close()
+
+
+@engines.only("mariadb", "mysql")
+@pytest.mark.parametrize("still", [True, False])
+def test_sessions_of_one_moment_call_it_by_one_name(
+    database: databases.Database, monkeypatch: pytest.MonkeyPatch, still: bool
+) -> None:
+    """A busy server's position moves on also while nobody commits: nothing is read again for it."""
+    numbers = itertools.count()
+    monkeypatch.setattr(snapshots, "position", lambda _: str(next(numbers)))
+    if not still:
+        monkeypatch.setattr(snapshots, "_stopped", lambda *_: None)
+    side = sides.Side(lambda: registry.open_session(database.url), seats=3, together=True)
+    try:
+        barrier = threading.Barrier(3, timeout=30)
+
+        def told(seat: sides.Seat) -> str:
+            barrier.wait()  # so that each of them tells
+            return seat.snapshot.position
+
+        names = {one.result() for one in [side.submit(told) for _ in range(3)]}
+    finally:
+        side.close()
+
+    assert len(names) == (1 if still else 3)
+    assert bool(side.notes) is not still
 
 
 @contextmanager

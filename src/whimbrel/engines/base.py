@@ -626,6 +626,9 @@ class Engine(abc.ABC):
 
     # What keeps rows that were read as they are until the transaction ends, behind a SELECT.
     row_lock = " FOR UPDATE"
+    # The same, and others may read them so as well. Such a read sees what is committed by now, also
+    # where the transaction reads an earlier moment otherwise.
+    row_share = " FOR SHARE"
     # As many rows as a statement that writes should be about.
     rows_at_once = 500
     # What lets an INSERT give columns their values that the server would choose itself.

@@ -190,7 +190,7 @@ class ModelPair(pair.Pair):
         if self.same_database:
             with lead.whole():
                 # Locked, so that nobody writes to both sides between reading and writing.
-                row = mine.read(lead, key, lock=True)
+                row = mine.read(lead, key, lock=lead.engine.row_lock)
                 up_to = outbox.newest(lead, head)
                 self._write(follow, head.side, key, row)
                 return outbox.take_out(lead, head, up_to), True
@@ -464,7 +464,10 @@ class ModelPair(pair.Pair):
                 self.metrics.count("queued" if settings.writes else "off")
                 continue
             try:
-                self._write(hand, side.name, key, side.read(hand, key))
+                # What is committed by now: the transaction may read an earlier moment, in which a
+                # row is still there that somebody else has deleted.
+                row = side.read(hand, key, lock=hand.engine.row_share)
+                self._write(hand, side.name, key, row)
             except Exception as error:
                 other = self.sides[switch.NEW if side.name == switch.OLD else switch.OLD]
                 cause = f"{type(error).__name__}: {hand.engine.cause(error)}"

@@ -67,14 +67,17 @@ class Side:
     # --- rows -----------------------------------------------------------------------------------
 
     def read(
-        self, hand: owners.Owned, key: mappings.Values, *, lock: bool = False
+        self, hand: owners.Owned, key: mappings.Values, *, lock: str = ""
     ) -> dict[str, Any] | None:
-        """Return the row with a key by fields, None if there is none."""
+        """Return the row with a key by fields, None if there is none.
+
+        `lock` is `row_lock` or `row_share` of the engine, or nothing.
+        """
         engine = hand.engine
         columns = ", ".join(engine.quote(column) for column in self._columns.values())
         sql = f"SELECT {columns} FROM {self._named(engine)} WHERE {self._where(engine, key)}"
         rows = hand.fetch(
-            _sent(engine, sql) + (engine.row_lock if lock else ""),
+            _sent(engine, sql) + lock,
             self._values(key),
             self.model.get_column_adapters(),
         )

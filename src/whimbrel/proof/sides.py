@@ -7,6 +7,7 @@ whoever gives them work.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -81,8 +82,8 @@ class Side:
         self._sessions: list[base.Session] = []
         try:
             if together and seats > 1:
-                with self._standstill():
-                    self._fill(seats, always=True)
+                with self._standstill() as still:
+                    self._fill(seats, always=True, still=still)
             else:
                 self._fill(seats, always=together)
         except BaseException:
@@ -90,21 +91,24 @@ class Side:
             raise
 
     @contextlib.contextmanager
-    def _standstill(self) -> Iterator[None]:
-        """Keep everybody from committing, for as long as sessions begin."""
+    def _standstill(self) -> Iterator[bool]:
+        """Keep everybody from committing, for as long as sessions begin; say whether it is so."""
         keeper = self._open()
         try:
-            with keeper.engine.standstill(keeper):
-                yield
+            with keeper.engine.standstill(keeper) as still:
+                yield still
         finally:
             keeper.close()
 
-    def _fill(self, seats: int, *, always: bool) -> None:
+    def _fill(self, seats: int, *, always: bool, still: bool = False) -> None:
         first = self._start(None)
+        # While nobody commits all sessions read one moment, by one name: a server's position may
+        # move on also where nothing is committed.
+        moment = first.snapshot if still else None
         self.snapshot = first.snapshot
         more = seats - 1 if always or first.engine.can.parallel_readers else 0
         for _ in range(more):
-            self._start(first.snapshot.token)
+            self._start(first.snapshot.token, moment)
 
     @property
     def seats(self) -> int:
@@ -120,11 +124,11 @@ class Side:
             return ()
         return ("its sessions read moments a little apart, between which it was written to",)
 
-    def _start(self, token: str | None) -> Seat:
+    def _start(self, token: str | None, moment: base.Snapshot | None = None) -> Seat:
         """Start a thread with a session of its own; return when it is ready, or raise."""
         ready: Future[Seat] = Future()
         thread = threading.Thread(
-            target=self._live, args=(ready, token), name="whimbrel-proof", daemon=True
+            target=self._live, args=(ready, token, moment), name="whimbrel-proof", daemon=True
         )
         thread.start()
         self._threads.append(thread)
@@ -133,7 +137,7 @@ class Side:
         self._sessions.append(seat.session)
         return seat
 
-    def _live(self, ready: Future[Seat], token: str | None) -> None:
+    def _live(self, ready: Future[Seat], token: str | None, moment: base.Snapshot | None) -> None:
         try:
             session = self._open()
         except BaseException as error:  # noqa: BLE001 - whoever waits gets it
@@ -142,6 +146,9 @@ class Side:
         try:
             try:
                 seat = _seated(session, token)
+                if moment is not None:
+                    snapshot = dataclasses.replace(seat.snapshot, position=moment.position)
+                    seat = dataclasses.replace(seat, snapshot=snapshot)
             except BaseException as error:  # noqa: BLE001 - whoever waits gets it
                 ready.set_exception(error)
                 return

@@ -76,6 +76,7 @@ class MysqlEngine(base.Engine):
     dialect = "mysql"
     paramstyle = "format"
     url_example = "mysql://user:password@host/database"
+    row_share = " LOCK IN SHARE MODE"
     can = base.Capabilities(
         trusted_keys=False,
         transactional_ddl=False,

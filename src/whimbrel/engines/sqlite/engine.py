@@ -316,7 +316,7 @@ class SqliteEngine(base.Engine):
     # --- a migration ------------------------------------------------------------------------
 
     # Whoever writes is alone.
-    row_lock = ""
+    row_lock = row_share = ""
     # No way to a server is saved by more, and large statements take long to be prepared.
     rows_at_once = 1
 
